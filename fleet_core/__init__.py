@@ -1,0 +1,1 @@
+"""What the fleet's programs share: contracts, messaging, read model, operations, control plane."""
