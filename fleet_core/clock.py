@@ -14,7 +14,7 @@ class Clock(Protocol):
         """Seconds on a clock that never goes back; only differences mean anything."""
 
     def now(self) -> float:
-        """Seconds since the Unix epoch, as this machine believes; for showing, never for waiting."""
+        """Seconds since the Unix epoch, as this machine believes; for showing only."""
 
     async def sleep(self, delay_s: float) -> None:
         """Return after ``delay_s`` seconds of monotonic time."""

@@ -11,7 +11,7 @@
     │   ├── CannotConnectError    no link to NATS
     │   ├── DeviceOfflineError    nobody answers for the device right now
     │   └── DeviceTimeoutError    the device did not answer in time; it may still have acted
-    └── BrokenError               this program or its surroundings are broken; retrying will not help
+    └── BrokenError               this program or its surroundings are broken; do not retry
 
 Errors of other libraries are re-rooted here and chained (``raise … from error``).
 """

@@ -1,0 +1,1 @@
+"""What crosses the wire: names, buckets, subjects, scores, states, commands and resources."""
