@@ -67,29 +67,32 @@ def decode(model: type[_Model], payload: bytes, *, limit_bytes: int = MAX_PAYLOA
         raise InvalidInputError(
             f"{name}: {len(payload)} bytes are too many", expected=f"at most {limit_bytes} bytes"
         )
-    if b"\\u0000" in payload and _holds_nul(payload):
-        raise InvalidInputError(f"{name}: a text holds a NUL", expected="text without NUL")
+    if b"\\u0000" in payload and (path := _nul_path(payload)) is not None:
+        raise InvalidInputError(
+            f"{name} {path}: the text holds a NUL", path=path, expected="text without NUL"
+        )
     try:
         return model.model_validate_json(payload)
     except ValidationError as error:
         raise _refusal(name, error.errors(include_url=False)[0]) from error
 
 
-def _holds_nul(payload: bytes) -> bool:
+def _nul_path(payload: bytes) -> str | None:
+    """Return where the payload's first text with a NUL stands; None where there is none."""
     try:
-        pending: list[Any] = [from_json(payload)]
+        pending: list[tuple[tuple[str | int, ...], Any]] = [((), from_json(payload))]
     except ValueError:
-        return False
+        return None
     while pending:
-        value = pending.pop()
+        place, value = pending.pop()
         if isinstance(value, str) and "\0" in value:
-            return True
+            return field_path(place)
         if isinstance(value, dict):
-            pending += value.keys()
-            pending += value.values()
+            pending += [((*place, name), item) for name, item in value.items()]
+            pending += [(place, name) for name in value]
         elif isinstance(value, list):
-            pending += value
-    return False
+            pending += [((*place, index), item) for index, item in enumerate(value)]
+    return None
 
 
 def _refusal(name: str, detail: ErrorDetails) -> InvalidInputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
@@ -85,7 +86,7 @@ def encode_heartbeat(device_id: str, at: datetime) -> bytes:
 
     ``at`` is given to the second, and left out where a long device id leaves no room for it.
     """
-    second = at.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    second = at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
     payload = canonical_json({"device_id": device_id, "at": second})
     if len(payload) <= HEARTBEAT_MAX_BYTES:
         return payload

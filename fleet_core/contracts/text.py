@@ -36,4 +36,4 @@ def clip_utf8(text: str, limit_bytes: int) -> str:
     raw = text.encode(errors="replace")
     if len(raw) <= limit_bytes:
         return raw.decode()
-    return raw[-limit_bytes:].decode(errors="ignore")
+    return raw[len(raw) - limit_bytes :].decode(errors="ignore")
