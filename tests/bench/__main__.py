@@ -1,4 +1,4 @@
-"""The benchmarks: ``python -m tests.bench NAME [options]``, each against real parts on this machine.
+"""The benchmarks, on real parts: ``python -m tests.bench NAME [options]``.
 
 Figures are printed with the machine they were taken on; where a claim is about growth, the ratio to
 a baseline of the same run is what counts.
