@@ -1,0 +1,1 @@
+"""Deploying a fleet: Scores, the topologies they are interpreted in, and their smoke tests."""
