@@ -5,43 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 
-from fleet_tui.table.cursor import Cursor
-from fleet_tui.table.marks import Marks
-from fleet_tui.table.painter import GUTTER, blank_line, header_line, row_line
-from fleet_tui.table.widths import ColumnLayout, lay_out
-from fleet_tui.themes import RowState, StyleMap, styles_for
+from fleet_tui.table.viewport import HEADER_LINES, TableViewport
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Iterable
 
     from textual import events
-    from textual.strip import Strip
-
-    from fleet_tui.table.source import TableSource
-
-HEADER_LINES = 1
 
 
-class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
+class VirtualTable(TableViewport, can_focus=True, inherit_bindings=False):
     """A table over a `TableSource`, with a cursor and marks that are keys, never row numbers.
 
     The table has no timer and watches nothing: whoever owns it calls `tick` 2 to 10 times a second
     and after each change that must show at once. A tick compares a small fingerprint for each
     visible line and paints the lines that differ; the number of rows does not matter to it.
-    """
-
-    DEFAULT_CSS = """
-    VirtualTable {
-        background: $background;
-        overflow-x: hidden;
-        overflow-y: scroll;
-        scrollbar-size-vertical: 1;
-    }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -51,16 +30,15 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         Binding("G,end", "cursor_last", "Last", show=False, id="table.last"),
         Binding("pagedown", "cursor_page(1)", "Page down", show=False, id="table.page-down"),
         Binding("pageup", "cursor_page(-1)", "Page up", show=False, id="table.page-up"),
-        Binding("h,left", "columns_by(-1)", "Columns left", show=False, id="table.left"),
-        Binding("l,right", "columns_by(1)", "Columns right", show=False, id="table.right"),
+        Binding("left", "columns_by(-1)", "Columns left", show=False, id="table.left"),
+        Binding("right", "columns_by(1)", "Columns right", show=False, id="table.right"),
+        Binding("h", "yield_columns_by(-1)", "Columns left", show=False, id="table.h"),
+        Binding("l", "yield_columns_by(1)", "Columns right", show=False, id="table.l"),
         Binding("space", "mark", "Mark", id="table.mark"),
         Binding("V", "mark_range", "Mark range", show=False, id="table.mark-range"),
         Binding("u", "clear_marks", "Unmark all", show=False, id="table.clear-marks"),
         Binding("enter", "open", "Open", id="table.open"),
     ]
-
-    stale = reactive(default=False)
-    """Whether the data may be old: the lines are dimmed."""
 
     class CursorMoved(Message):
         """The cursor stands on another key; ``key`` is None when there are no rows."""
@@ -101,44 +79,6 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
             """The table, for ``@on(VirtualTable.MarksChanged, "#id")``."""
             return self.table
 
-    def __init__(
-        self,
-        source: TableSource,
-        *,
-        id: str | None = None,  # noqa: A002 -- every Textual widget calls it so
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(id=id, classes=classes)
-        self._source = source
-        self._seen_version: int | None = None
-        self._cursor = Cursor()
-        self._announced_key: str | None = None
-        self._marks = Marks()
-        self._column_offset = 0
-        self._layout_of: tuple[object, ...] = ()
-        self._layout = ColumnLayout((), 0, more_left=False, more_right=False)
-        self._painted: dict[int, Hashable] = {}
-
-    # -- what the owner uses ---------------------------------------------------------------------
-
-    @property
-    def source(self) -> TableSource:
-        """What the table draws from; assign another one to show that instead."""
-        return self._source
-
-    @source.setter
-    def source(self, source: TableSource) -> None:
-        self._source = source
-        self._seen_version = None
-        self._layout_of = ()
-        self.tick()
-        self.refresh()
-
-    @property
-    def cursor_key(self) -> str | None:
-        """The key under the cursor; None when there are no rows."""
-        return self._cursor.key if self._source.rows else None
-
     @property
     def marked_keys(self) -> frozenset[str]:
         """The marked keys, whether or not the rows shown include them."""
@@ -173,21 +113,9 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         if self._marks.replace(keys):
             self._marks_changed()
 
-    def tick(self) -> None:
-        """Look at the source again: follow the cursor's key, paint the lines that differ."""
-        if not self.is_mounted:
-            return
-        self._follow_source()
-        dirty = [
-            Region(0, y, self._line_width, 1)
-            for y in range(HEADER_LINES, self.size.height)
-            if self._painted.get(y) != self._line_key(y)
-        ]
-        if dirty:
-            self.refresh(*dirty)
-        self._announce_cursor()
-
-    # -- keys ------------------------------------------------------------------------------------
+    def cursor_moved(self, key: str | None) -> None:
+        """Post `CursorMoved`."""
+        self.post_message(self.CursorMoved(self, key))
 
     def action_cursor_by(self, lines: int) -> None:
         """Move the cursor by some lines."""
@@ -214,6 +142,19 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         if offset != self._column_offset:
             self._column_offset = offset
             self.refresh()
+
+    def action_yield_columns_by(self, columns: int) -> None:
+        """Scroll sideways by ``h`` and ``l``, where these mean nothing else."""
+        self.action_columns_by(columns)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave ``h`` and ``l`` to the screen or the app where one of them has its own use for it.
+
+        ``l`` shows logs wherever there are any; the arrow keys scroll everywhere.
+        """
+        if action != "yield_columns_by":
+            return super().check_action(action, parameters)
+        return not any(self._is_own_key(key) for key in self._yielding_keys(parameters))
 
     def action_mark(self) -> None:
         """Mark the row under the cursor, or unmark it."""
@@ -255,135 +196,18 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         if event.chain > 1:
             self.action_open()
 
-    # -- painting --------------------------------------------------------------------------------
+    def _yielding_keys(self, parameters: tuple[object, ...]) -> list[str]:
+        action = f"yield_columns_by({parameters[0]})"
+        return [key for key, binding in self._bindings if binding.action == action]
 
-    def render_line(self, y: int) -> Strip:
-        """Draw one line of the screen: the header, a row, or nothing below the last row."""
-        width = self._line_width
-        if y < HEADER_LINES:
-            return header_line(self._source, self._columns, width, self._styles)
-        self._painted[y] = self._line_key(y)
-        row = self._row_at(y)
-        if row is None:
-            return blank_line(width, self._styles)
-        key = self._source.key(row)
-        state = RowState.NORMAL
-        if key == self._cursor.key:
-            state = RowState.CURSOR if self.has_focus else RowState.BLURRED_CURSOR
-        return row_line(
-            self._source,
-            row,
-            self._columns,
-            width,
-            self._styles,
-            state=state,
-            marked=key in self._marks.keys,
-        )
-
-    def watch_stale(self) -> None:
-        """Dim the lines, or light them up again."""
-        self.refresh()
-
-    def on_mount(self) -> None:
-        """Show what there is, and repaint when the theme changes."""
-        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.refresh())
-        self.tick()
-
-    def on_resize(self) -> None:
-        """Keep the cursor in sight."""
-        self._scroll_to_cursor()
-        self.tick()
-
-    def on_focus(self) -> None:
-        """Light up the cursor."""
-        self.tick()
-
-    def on_blur(self) -> None:
-        """Dim the cursor."""
-        self.tick()
-
-    @property
-    def _styles(self) -> StyleMap:
-        return styles_for(self.app.theme, stale=self.stale)
-
-    @property
-    def _line_width(self) -> int:
-        return self.scrollable_content_region.width
-
-    @property
-    def _page_lines(self) -> int:
-        return max(self.size.height - HEADER_LINES, 1)
-
-    @property
-    def _columns(self) -> ColumnLayout:
-        wanted = (self._seen_version, self._line_width, self._column_offset)
-        if wanted != self._layout_of:
-            room = self._line_width - GUTTER
-            self._layout = lay_out(self._source.columns, room, self._column_offset)
-            self._column_offset = min(self._column_offset, self._layout.max_offset)
-            self._layout_of = (self._seen_version, self._line_width, self._column_offset)
-        return self._layout
-
-    def _row_at(self, y: int) -> int | None:
-        position = self.scroll_offset.y + y - HEADER_LINES
-        rows = self._source.rows
-        return rows[position] if 0 <= position < len(rows) else None
-
-    def _line_key(self, y: int) -> Hashable:
-        row = self._row_at(y)
-        if row is None:
-            return None
-        key = self._source.key(row)
-        cursor = key == self._cursor.key and (2 if self.has_focus else 1)
-        return (key, self._source.fingerprint(row), cursor, key in self._marks.keys)
-
-    # -- following -------------------------------------------------------------------------------
-
-    def _follow_source(self) -> None:
-        version = self._source.version
-        if version == self._seen_version:
-            return
-        self._seen_version = version
-        before = self._cursor.position
-        top = self.scroll_offset.y
-        self._cursor.follow(self._source)
-        size = Size(self._line_width, len(self._source.rows) + HEADER_LINES)
-        if size != self.virtual_size:
-            self.virtual_size = size
-        in_sight = top <= before < top + self._page_lines
-        if in_sight and self._cursor.position != before:
-            # The row that is looked at stays where it is on the screen; the others move around it.
-            self._scroll_to_line(self._cursor.position - (before - top))
-        self.refresh(Region(0, 0, self._line_width, HEADER_LINES))
+    def _is_own_key(self, key: str) -> bool:
+        nodes = (self.screen, self.app)
+        return any(key in node._bindings.key_to_bindings for node in nodes)  # noqa: SLF001 -- Textual offers only active_bindings, which asks check_action again
 
     def _choose_cursor(self) -> str | None:
         self._follow_source()
         self._cursor.chosen = True
         return self.cursor_key
-
-    def _move_to(self, position: int) -> None:
-        if not self._source.rows:
-            return
-        self._cursor.chosen = True
-        self._cursor.move_to(self._source, position)
-        self._scroll_to_cursor()
-        self.tick()
-
-    def _scroll_to_cursor(self) -> None:
-        top = self.scroll_offset.y
-        position = self._cursor.position
-        if position < top:
-            self._scroll_to_line(position)
-        elif position >= top + self._page_lines:
-            self._scroll_to_line(position - self._page_lines + 1)
-
-    def _scroll_to_line(self, top: int) -> None:
-        self.scroll_to(y=top, animate=False, force=True)
-
-    def _announce_cursor(self) -> None:
-        if self._announced_key != self.cursor_key:
-            self._announced_key = self.cursor_key
-            self.post_message(self.CursorMoved(self, self.cursor_key))
 
     def _marks_changed(self) -> None:
         self.post_message(self.MarksChanged(self, len(self._marks.keys)))
