@@ -7,8 +7,18 @@ calls `VirtualTable.tick` from its own timer::
     self.set_interval(1 / 4, table.tick)
 """
 
+from fleet_tui.table.ages import age_text
 from fleet_tui.table.source import Align, Cell, Column, Sort, TableSource
 from fleet_tui.table.static_source import StaticSource
 from fleet_tui.table.virtual_table import VirtualTable
 
-__all__ = ["Align", "Cell", "Column", "Sort", "StaticSource", "TableSource", "VirtualTable"]
+__all__ = [
+    "Align",
+    "Cell",
+    "Column",
+    "Sort",
+    "StaticSource",
+    "TableSource",
+    "VirtualTable",
+    "age_text",
+]

@@ -100,13 +100,15 @@ class VirtualTable(TableViewport, can_focus=True, inherit_bindings=False):
         shown = set(self._source.rows)
         return sum(self._source.row(key) not in shown for key in self._marks.keys)
 
-    def set_cursor(self, key: str) -> None:
-        """Put the cursor on a key, now or as soon as it is among the rows once."""
-        self._cursor.key = key
-        self._cursor.chosen = True
-        self._cursor.follow(self._source)
-        self._scroll_to_cursor()
-        self.tick()
+    def set_cursor(self, key: str) -> bool:
+        """Put the cursor on a key; return whether it is among the rows shown."""
+        self._follow_source()
+        row = self._source.row(key)
+        rows = self._source.rows
+        if row is None or row not in rows:
+            return False
+        self._move_to(rows.index(row))
+        return True
 
     def set_marks(self, keys: Iterable[str]) -> None:
         """Make these keys the marked ones."""
