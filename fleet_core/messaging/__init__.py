@@ -1,0 +1,1 @@
+"""The NATS seam: the only room that imports ``nats``."""

@@ -1,0 +1,1 @@
+"""The read model: an indexed picture of the fleet in memory, without I/O."""
