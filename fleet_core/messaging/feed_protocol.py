@@ -1,0 +1,66 @@
+"""What a feed tells its handler, and the parts of JetStream's delivery protocol it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+_ACK_TOKENS: Final = 9
+"""``$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<ns>.<pending>``."""
+_ACK_TOKENS_WITH_DOMAIN: Final = 11
+"""The same with a domain and an account hash after ``$JS.ACK``; more tokens may follow."""
+
+
+class FeedHandler(Protocol):
+    """Takes a bucket's changes, in order. An exception is counted and logged, and ends nothing."""
+
+    def on_put(self, key: str, value: bytes, revision: int, received_at_s: float) -> None:
+        """Take a value; ``received_at_s`` is when the server took it, in Unix seconds."""
+
+    def on_delete(self, key: str, revision: int) -> None:
+        """Take note that a key has no value any more: deleted, or found vanished."""
+
+    def on_synced(self) -> None:
+        """Know that all there was has been delivered; called again after every resync."""
+
+    def on_stale(self, reason: str) -> None:
+        """Know that changes may be missing from now on, until the next `on_synced`."""
+
+
+@dataclass(slots=True)
+class FeedStats:
+    """Counters of one feed."""
+
+    received: int = 0
+    handler_errors: int = 0
+    resyncs: int = 0
+    last_message_at_s: float | None = None
+    """When the server took the newest message, Unix seconds."""
+    synced: bool = False
+    stale_reason: str = "not connected yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Where a delivered message stands."""
+
+    revision: int
+    consumer_sequence: int
+    received_at_s: float
+    pending: int
+    """Messages still to come before the feed has caught up."""
+
+
+def parse_ack_subject(reply: str) -> Delivered | None:
+    """Read the reply subject of a delivered message; None if it is none."""
+    tokens = reply.split(".")
+    first = 4 if len(tokens) == _ACK_TOKENS else 6
+    if tokens[:2] != ["$JS", "ACK"] or (
+        len(tokens) != _ACK_TOKENS and len(tokens) < _ACK_TOKENS_WITH_DOMAIN
+    ):
+        return None
+    try:
+        _, revision, sequence, ns, pending = map(int, tokens[first : first + 5])
+    except ValueError:
+        return None
+    return Delivered(revision, sequence, ns / 1e9, pending)
