@@ -1,0 +1,21 @@
+"""Waiting for conditions with a deadline, instead of sleeping and hoping."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+async def eventually(
+    predicate: Callable[[], object], *, timeout_s: float = 5, message: str = ""
+) -> None:
+    """Return as soon as the predicate holds; fail after ``timeout_s``."""
+    deadline = time.monotonic() + timeout_s
+    while not predicate():
+        if time.monotonic() > deadline:
+            raise AssertionError(message or f"did not hold within {timeout_s} s: {predicate}")
+        await asyncio.sleep(0.01)
