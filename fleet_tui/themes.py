@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.color import Color
 from rich.style import Style
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from fleet_tui.terminal.environment import ColorDepth
 
@@ -80,10 +80,10 @@ TRUECOLOR_PALETTE: Final = Palette(
     background="#10141a",
     surface="#161b23",
     panel="#1e2530",
-    cursor="#20364d",
+    cursor="#1c3146",
     blurred_cursor="#1e2530",
     text="#d3dae3",
-    dim="#8b97a7",
+    dim="#909cac",
     faint="#5c6775",
     accent="#6cb6ff",
     ok="#57c97a",
@@ -96,15 +96,18 @@ EIGHT_BIT_PALETTE: Final = Palette(
     panel="#262626",
     cursor="#303030",
     blurred_cursor="#262626",
-    text="#d0d0d0",
-    dim="#949494",
+    text="#d7d7d7",
+    dim="#adadad",
     faint="#626262",
     accent="#5fafff",
     ok="#5fd787",
     warning="#d7af5f",
     error="#ff8787",
 )
-"""Colours of the 256-colour table, so that none is shifted on its way to the terminal."""
+"""Colours that Rich finds the right neighbours for in the 256-colour table.
+
+It takes a light grey to the next darker one of the table: these come out as 252 and 248.
+"""
 
 
 def _rgb_theme(name: str, palette: Palette) -> Theme:
@@ -144,7 +147,7 @@ def _rgb_theme(name: str, palette: Palette) -> Theme:
     )
 
 
-_ANSI_VARIABLES: Final = {
+_ANSI_VARIABLES: Final = BUILTIN_THEMES["ansi-dark"].variables | {
     "dim": "ansi_default",
     "faint": "ansi_default",
     "cursor": "ansi_default",

@@ -57,6 +57,9 @@ def is_remote(environ: Mapping[str, str]) -> bool:
 
 def prepare_environment(environ: MutableMapping[str, str]) -> None:
     """Set what Textual reads when it is imported; what is set already is left as it is."""
+    if environ.get("NO_COLOR") == "":
+        # Empty it asks for nothing, says https://no-color.org; Textual would take it for a wish.
+        del environ["NO_COLOR"]
     depth = color_depth(environ)
     environ.setdefault("TEXTUAL_FPS", FRAMES_PER_SECOND)
     if depth is not ColorDepth.NONE:
