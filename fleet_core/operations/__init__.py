@@ -1,1 +1,1 @@
-"""What a person can do to the fleet, for the terminal UI and the command line alike."""
+"""What a person can do to the fleet, planned, audited, and offered alike by the TUI and the CLI."""

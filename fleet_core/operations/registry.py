@@ -1,0 +1,33 @@
+"""The one registry of operations: the TUI's keys, palette and help, and the CLI's sub-commands."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from fleet_core.errors import NotFoundError
+from fleet_core.operations.apply import Apply
+from fleet_core.operations.delete import Delete
+from fleet_core.operations.logs import Logs
+from fleet_core.operations.ping import Ping
+from fleet_core.operations.redeploy import Redeploy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet_core.operations.operation import Operation
+
+OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
+    {operation.id: operation for operation in (Ping(), Logs(), Redeploy(), Apply(), Delete())}
+)
+"""By id."""
+
+
+def operation(name: str) -> Operation:
+    """Return an operation; raises NotFoundError for an unknown id."""
+    found = OPERATIONS.get(name)
+    if found is None:
+        raise NotFoundError(
+            f"there is no operation {name[:32]!r}", remedy=f"one of: {', '.join(OPERATIONS)}"
+        )
+    return found
