@@ -52,6 +52,7 @@ def test_stale_data_without_the_focus(
     app = app_on(monkeypatch, "truecolor")
 
     async def go_stale(pilot: Pilot[object]) -> None:
+        await pilot.pause()
         app.table.stale = True
         app.set_focus(None)
         await pilot.pause()
