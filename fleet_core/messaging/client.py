@@ -55,7 +55,7 @@ class _Delivery:
         message = Message(msg.subject, msg.data, msg.reply, msg.headers)
         try:
             self._callback(message)
-        except Exception:  # the read loop of the whole connection must outlive one bad message
+        except Exception:  # noqa: BLE001 - the read loop of the whole connection must outlive one bad message
             _log.exception("a callback failed on %s", msg.subject)
 
     def qsize(self) -> int:

@@ -108,7 +108,7 @@ class CommandServer:
             reply = await handler(message.data, message)
         except FleetError as error:
             return error_reply(error)
-        except Exception:  # one command's bug must not end the verb; the requester is told
+        except Exception:  # noqa: BLE001 - one command's bug must not end the verb; the requester is told
             _log.exception("the command %s failed", message.subject)
             return error_reply(BrokenError("the agent failed on this command; its log says why"))
         if request_id is not None:

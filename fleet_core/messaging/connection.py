@@ -14,7 +14,6 @@ from nats import errors
 
 from fleet_core.errors import CannotConnectError
 from fleet_core.messaging import client as nats_client
-from fleet_core.messaging.client import Message
 from fleet_core.messaging.requests import RequestClient
 from fleet_core.messaging.settings import ConnectionSettings, LinkState, LinkStatus
 
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from nats.aio.client import Client
+
+    from fleet_core.messaging.client import Message
 
 _log = logging.getLogger(__name__)
 _FIRST_DELAY_S = 0.05
@@ -274,5 +275,5 @@ class Connection:
         for listener in list(self._listeners.values()):
             try:
                 listener(status)
-            except Exception:  # a listener's bug must not end the supervisor
+            except Exception:  # noqa: BLE001 - a listener's bug must not end the supervisor
                 _log.exception("a listener failed on the link's change to %s", status.state)

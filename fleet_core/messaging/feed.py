@@ -1,4 +1,4 @@
-"""A bucket's changes, from a full snapshot on, whatever happens to link, server, bucket and consumer.
+"""A bucket's changes from a full snapshot on, whatever happens to link, server and consumer.
 
 The library's own watch stalls for 17 s when its consumer is lost, is silent for ever after the
 bucket was recreated, never reports keys that vanished in a gap, and drops messages on overflow
@@ -196,7 +196,7 @@ class KvFeed:
             else:
                 self._known.add(key)
                 self._handler.on_put(key, value, revision, received_at_s)
-        except Exception:  # one handler's bug on one value must not end the feed
+        except Exception:  # noqa: BLE001 - one handler's bug on one value must not end the feed
             self.stats.handler_errors += 1
             _log.exception("the handler of %s failed on %s", self._bucket, key)
 

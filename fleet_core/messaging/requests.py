@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fleet_core.errors import DeviceOfflineError, DeviceTimeoutError, FleetError
+from fleet_core.errors import CannotConnectError, DeviceOfflineError, DeviceTimeoutError, FleetError
+from fleet_core.messaging.settings import LinkState, LinkStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from fleet_core.messaging.client import Message
     from fleet_core.messaging.connection import Connection, Subscription
@@ -32,13 +33,13 @@ class Reply:
 
 
 class RequestClient:
-    """Sends requests over a connection; replies find their request by the last token of the inbox."""
+    """Sends requests over a connection; a reply's last token tells which request it answers."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._inbox = connection.new_inbox()
         self._numbers = itertools.count()
-        self._waiting: dict[str, Callable[[Message], None]] = {}
+        self._waiting: dict[str, Callable[[Message | None], None]] = {}
         self._subscription: Subscription | None = None
 
     async def request(
@@ -54,12 +55,12 @@ class RequestClient:
         Raises:
             DeviceOfflineError: the server knows of nobody who listens there; known at once.
             DeviceTimeoutError: no reply in time; the request may still have been acted on.
-            CannotConnectError: there is no link.
+            CannotConnectError: there is no link, or it was lost while waiting.
         """
         await self._listen()
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
 
-        def settle(message: Message) -> None:
+        def settle(message: Message | None) -> None:
             if not answer.done():
                 answer.set_result(message)
 
@@ -78,7 +79,7 @@ class RequestClient:
 
     async def scatter(
         self, requests: Sequence[tuple[str, str, bytes]], *, timeout_s: float
-    ) -> AsyncIterator[tuple[str, Reply | FleetError]]:
+    ) -> AsyncGenerator[tuple[str, Reply | FleetError], None]:
         """Send (key, subject, payload) requests and yield (key, reply or error) as they arrive.
 
         Every key is yielded once: what has not answered ``timeout_s`` after the last request was
@@ -155,7 +156,7 @@ class RequestClient:
     ) -> str:
         sent_at = time.perf_counter()
 
-        def settle(message: Message) -> None:
+        def settle(message: Message | None) -> None:
             self._waiting.pop(token, None)
             if open_tokens.pop(token, None) is None:
                 return
@@ -168,13 +169,14 @@ class RequestClient:
         open_tokens[token] = (key, subject)
         return token
 
-    def _expect(self, settle: Callable[[Message], None]) -> str:
+    def _expect(self, settle: Callable[[Message | None], None]) -> str:
         token = str(next(self._numbers))
         self._waiting[token] = settle
         return token
 
     async def _listen(self) -> None:
         if self._subscription is None:
+            self._connection.on_change(self._link_changed)
             self._subscription = await self._connection.subscribe(
                 f"{self._inbox}.*", self._take_reply
             )
@@ -184,8 +186,19 @@ class RequestClient:
         if settle is not None:
             settle(message)
 
+    def _link_changed(self, status: LinkStatus) -> None:
+        """Give up what waits for a reply over a link that is gone."""
+        if status.state is not LinkState.CONNECTED:
+            for settle in list(self._waiting.values()):
+                settle(None)
 
-def _reply(message: Message, subject: str, sent_at: float) -> Reply:
+
+def _reply(message: Message | None, subject: str, sent_at: float) -> Reply:
+    if message is None:
+        raise CannotConnectError(
+            "the link to NATS was lost while waiting for an answer",
+            remedy="it may still have acted",
+        )
     headers = message.headers or {}
     if not message.data and headers.get(STATUS_HEADER) == NO_RESPONDERS:
         raise DeviceOfflineError(f"nobody answers on {subject}")

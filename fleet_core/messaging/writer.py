@@ -1,4 +1,4 @@
-"""Acknowledged writes that are kept through an outage: the newest value of each key, until stored."""
+"""Acknowledged writes, kept through an outage: the newest value of each key, until stored."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from fleet_core.errors import CannotConnectError, FleetError, InvalidInputError,
 from fleet_core.messaging.jetstream import checked
 from fleet_core.messaging.kv import OPERATION_HEADER
 from fleet_core.messaging.requests import STATUS_HEADER
+from fleet_core.messaging.settings import LinkState, LinkStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,6 +97,7 @@ class LatestWriter:
 
     async def run(self) -> None:
         """Write until cancelled."""
+        unlisten = self._connection.on_change(self._link_changed)
         subscription = await self._connection.subscribe(f"{self._inbox}.*", self._take_ack)
         try:
             while True:
@@ -109,6 +111,7 @@ class LatestWriter:
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s * random.uniform(0.5, 1.5))
         finally:
+            unlisten()
             await subscription.unsubscribe()
 
     async def _send_waiting(self) -> None:
@@ -165,6 +168,13 @@ class LatestWriter:
             self._settle(token)
             self.acked += 1
             self._delay_s = 0.0
+            self._settled()
+
+    def _link_changed(self, status: LinkStatus) -> None:
+        """Send again what was under way on a link that is gone: its acks will never come."""
+        if status.state is not LinkState.CONNECTED:
+            for token in list(self._tokens):
+                self._retry(token)
 
     def _give_up_late(self) -> None:
         now = time.monotonic()
@@ -179,22 +189,24 @@ class LatestWriter:
         self.retries += 1
         # A newer value offered meanwhile has the place already.
         self._waiting.setdefault(slot, write)
-        self._idle.clear()
-        self._wake.set()
+        self._settled()
 
     def _drop(self, token: str, error: FleetError) -> None:
         slot, _ = self._settle(token)
         self.refused += 1
+        self._settled()
         _log.error("the server refuses %s in %s: %s", slot[1], slot[0], error)
 
     def _settle(self, token: str) -> tuple[Slot, _Write]:
         slot, _ = self._tokens.pop(token)
         _, write = self._in_flight.pop(slot)
+        return slot, write
+
+    def _settled(self) -> None:
         if self._waiting:
             self._wake.set()
         elif not self._in_flight:
             self._idle.set()
-        return slot, write
 
     def _back_off(self) -> None:
         self._delay_s = min(max(self._delay_s * 2, _FIRST_DELAY_S), _LONGEST_DELAY_S)

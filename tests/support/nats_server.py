@@ -29,6 +29,8 @@ class NatsServer:
         self.store = directory / "store"
         self.port = _free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
+        self.arguments: list[str] = []
+        """Further arguments of its command line."""
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -38,6 +40,7 @@ class NatsServer:
                 [
                     *(nats_server_binary(), "--addr", "127.0.0.1", "--port", str(self.port)),
                     *("--jetstream", "--store_dir", str(self.store)),
+                    *self.arguments,
                 ],
                 stdout=log,
                 stderr=log,
