@@ -7,10 +7,11 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from fleet_tui.table.lines import LineBuilder, fit_text
+from fleet_tui.table.source import Align
 
 
 @given(st.text(max_size=80), st.integers(1, 40), st.sampled_from(["left", "right"]))
-def test_any_text_fills_exactly_its_cells_and_is_inert(text: str, width: int, align: str) -> None:
+def test_any_text_fills_exactly_its_cells_and_is_inert(text: str, width: int, align: Align) -> None:
     fitted = fit_text(text, width, align)
     assert cell_len(fitted) == width
     assert fitted.isprintable()

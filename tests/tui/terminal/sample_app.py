@@ -31,7 +31,8 @@ def main() -> int:
         return 2
     prepare_environment(os.environ)
     # Textual reads the environment when it is imported.
-    return importlib.import_module("tests.tui.terminal.sample_screen").run(options)
+    exit_code: int = importlib.import_module("tests.tui.terminal.sample_screen").run(options)
+    return exit_code
 
 
 if __name__ == "__main__":
