@@ -1,0 +1,275 @@
+"""What takes each bucket's changes into the read model: decoded, checked against their key."""
+
+from __future__ import annotations
+
+import math
+from sys import intern
+from typing import TYPE_CHECKING, Final
+
+from fleet_core.contracts.base import decode
+from fleet_core.contracts.buckets import (
+    parse_heartbeat_key,
+    parse_info_key,
+    parse_manifest_key,
+    parse_resource_key,
+    parse_state_key,
+)
+from fleet_core.contracts.devices import DeviceInfo, DeviceManifest, is_heartbeat_of
+from fleet_core.contracts.resources import Deployment, DeploymentStatus
+from fleet_core.contracts.scores import spec_hash
+from fleet_core.contracts.states import DeploymentState
+from fleet_core.contracts.text import printable
+from fleet_core.errors import InvalidInputError
+from fleet_core.view.health import Health
+from fleet_core.view.rows import DeploymentRow, DesiredRow, Event, StateRow
+from fleet_core.view.summary import is_failing
+
+if TYPE_CHECKING:
+    from fleet_core.view.fleet import FleetView
+
+_HEARTBEAT_START: Final = len("heartbeat.")
+
+
+class ViewHandler:
+    """Takes one bucket's changes; what breaks the contract is counted and changes nothing."""
+
+    def __init__(self, view: FleetView, bucket: str) -> None:
+        self.synced = False
+        self.stale_reason = ""
+        self._view = view
+        self._bucket = bucket
+
+    def on_put(self, key: str, value: bytes, revision: int, received_at_s: float) -> None:
+        """Take a value."""
+        del revision
+        try:
+            self.take(key, value, received_at_s)
+        except InvalidInputError as error:
+            self._view.counters.reject(self._bucket, printable(key, 128), printable(str(error)))
+        if self.synced and received_at_s > self._view.newest_s:
+            self._view.newest_s = received_at_s
+
+    def on_delete(self, key: str, revision: int) -> None:
+        """Take a key's end."""
+        del revision
+        try:
+            self.drop(key)
+        except InvalidInputError as error:
+            self._view.counters.reject(self._bucket, printable(key, 128), printable(str(error)))
+
+    def on_synced(self) -> None:
+        """Know that the bucket has been read completely."""
+        self.synced = True
+        self.stale_reason = ""
+
+    def on_stale(self, reason: str) -> None:
+        """Know that the picture may be old."""
+        self.stale_reason = reason
+
+    def take(self, key: str, value: bytes, received_at_s: float) -> None:
+        """Take a value; raises InvalidInputError where it breaks the contract."""
+        raise TypeError("a handler of a bucket says what it takes")
+
+    def drop(self, key: str) -> None:
+        """Take a key's end; raises InvalidInputError for a foreign key."""
+        raise TypeError("a handler of a bucket says what it drops")
+
+
+class HeartbeatHandler(ViewHandler):
+    """Takes signs of life: 3,500 a second, so the known device's path is short."""
+
+    def take(self, key: str, value: bytes, received_at_s: float) -> None:
+        """Note when the server received it."""
+        view = self._view
+        devices = view.devices
+        device_id = key[_HEARTBEAT_START:]
+        slot = devices.slot_of.get(device_id)
+        if slot is None:
+            device_id = parse_heartbeat_key(key)
+        if not is_heartbeat_of(value, device_id):
+            raise InvalidInputError(
+                "not a heartbeat of this device", expected="its id and the time, under 96 bytes"
+            )
+        if slot is None:
+            slot = view.slot(device_id)
+        seen_s = devices.seen_s[slot]
+        if received_at_s <= seen_s:
+            return
+        if seen_s:
+            devices.gap_s[slot] = received_at_s - seen_s
+        devices.seen_s[slot] = received_at_s
+        if devices.health[slot] != Health.ONLINE:
+            view.judge(slot)
+
+    def drop(self, key: str) -> None:
+        """Forget the device's signs of life."""
+        view = self._view
+        slot = view.devices.slot_of.get(parse_heartbeat_key(key))
+        if slot is not None:
+            view.devices.seen_s[slot] = 0.0
+            view.devices.gap_s[slot] = math.nan
+            view.set_health(slot, Health.UNKNOWN)
+            view.forget_if_empty(slot)
+
+
+class InfoHandler(ViewHandler):
+    """Takes labels and versions."""
+
+    def take(self, key: str, value: bytes, received_at_s: float) -> None:
+        """Take a device's word on itself."""
+        del received_at_s
+        device_id = parse_info_key(key)
+        info = decode(DeviceInfo, value)
+        _own(info.device_id, device_id)
+        view = self._view
+        slot = view.slot(device_id)
+        devices = view.devices
+        devices.labels[slot] = devices.shared_labels(info.labels)
+        devices.versions[slot] = intern(printable(info.agent_version, 64))
+        devices.has_info[slot] = 1
+        devices.refresh_text(slot)
+        view.touch(slot)
+
+    def drop(self, key: str) -> None:
+        """Forget what the device said of itself."""
+        view = self._view
+        slot = view.devices.slot_of.get(parse_info_key(key))
+        if slot is not None:
+            view.devices.has_info[slot] = 0
+            view.devices.labels[slot] = view.devices.shared_labels({})
+            view.devices.refresh_text(slot)
+            view.touch(slot)
+            view.forget_if_empty(slot)
+
+
+class ManifestHandler(ViewHandler):
+    """Takes what devices should run."""
+
+    def __init__(self, view: FleetView, bucket: str) -> None:
+        super().__init__(view, bucket)
+        self._shared: dict[tuple[tuple[str, int, str], ...], dict[str, DesiredRow]] = {}
+
+    def take(self, key: str, value: bytes, received_at_s: float) -> None:
+        """Take a device's manifest."""
+        del received_at_s
+        device_id = parse_manifest_key(key)
+        manifest = decode(DeviceManifest, value)
+        wanted = tuple(
+            (intern(name), entry.generation, intern(entry.spec_hash))
+            for name, entry in sorted(manifest.deployments.items())
+        )
+        desired = self._shared.get(wanted)
+        if desired is None:
+            desired = {name: DesiredRow(number, digest) for name, number, digest in wanted}
+            self._shared[wanted] = desired
+        view = self._view
+        slot = view.slot(device_id)
+        view.devices.desired[slot] = desired
+        if view.devices.interval_s[slot] != manifest.heartbeat_interval_s:
+            view.devices.interval_s[slot] = manifest.heartbeat_interval_s
+            view.judge(slot)
+        view.resummarise(slot)
+
+    def drop(self, key: str) -> None:
+        """Forget the device's manifest."""
+        view = self._view
+        slot = view.devices.slot_of.get(parse_manifest_key(key))
+        if slot is not None:
+            view.devices.desired[slot] = None
+            view.resummarise(slot)
+            view.forget_if_empty(slot)
+
+
+class StateHandler(ViewHandler):
+    """Takes what devices observe of their deployments."""
+
+    def take(self, key: str, value: bytes, received_at_s: float) -> None:
+        """Take a state, unless a newer one is known."""
+        del received_at_s
+        device_id, name = parse_state_key(key)
+        state = decode(DeploymentState, value)
+        _own(state.device_id, device_id)
+        _own(state.deployment, name)
+        view = self._view
+        slot = view.slot(device_id)
+        known = view.devices.states[slot].get(name)
+        at_s = state.last_event_at.timestamp()
+        if known is not None and at_s < known.at_s:
+            return
+        failing = is_failing(state)
+        row = StateRow(
+            phase=str(state.phase),
+            reason=intern(printable(state.reason, 128)),
+            spec_hash=intern(state.spec_hash or ""),
+            generation=state.generation or 0,
+            restarts=state.restart_count,
+            at_s=at_s,
+            failing=failing,
+            detail=state if failing else None,
+        )
+        view.devices.states[slot][intern(name)] = row
+        if failing:
+            view.failing[slot, name] = row
+        else:
+            view.failing.pop((slot, name), None)
+        if self.synced and (known is None or known.reason != row.reason):
+            view.events.append(Event(at_s, device_id, name, row.reason or row.phase))
+        view.resummarise(slot)
+
+    def drop(self, key: str) -> None:
+        """Forget a state."""
+        device_id, name = parse_state_key(key)
+        view = self._view
+        slot = view.devices.slot_of.get(device_id)
+        if slot is not None:
+            view.devices.states[slot].pop(name, None)
+            view.failing.pop((slot, name), None)
+            view.resummarise(slot)
+            view.forget_if_empty(slot)
+
+
+class DeploymentHandler(ViewHandler):
+    """Takes Deployment resources."""
+
+    def take(self, key: str, value: bytes, received_at_s: float) -> None:
+        """Take a Deployment."""
+        place = parse_resource_key(key)
+        resource = decode(Deployment, value)
+        _own("/".join(resource.key), "/".join(place))
+        view = self._view
+        view.deployments[place] = DeploymentRow(
+            resource=resource,
+            spec_hash=spec_hash(resource.spec.score),
+            selector=printable(str(resource.spec.target_selector)),
+            changed_at_s=received_at_s,
+        )
+        view.changes += 1
+
+    def drop(self, key: str) -> None:
+        """Forget a Deployment."""
+        if self._view.deployments.pop(parse_resource_key(key), None) is not None:
+            self._view.changes += 1
+
+
+class StatusHandler(ViewHandler):
+    """Takes what the operator says of Deployments; it may come before its Deployment."""
+
+    def take(self, key: str, value: bytes, received_at_s: float) -> None:
+        """Take a status."""
+        del received_at_s
+        self._view.statuses[parse_resource_key(key)] = decode(DeploymentStatus, value)
+        self._view.changes += 1
+
+    def drop(self, key: str) -> None:
+        """Forget a status."""
+        if self._view.statuses.pop(parse_resource_key(key), None) is not None:
+            self._view.changes += 1
+
+
+def _own(claimed: str, actual: str) -> None:
+    """Refuse a payload that speaks of something else than its key does."""
+    if claimed != actual:
+        raise InvalidInputError(
+            f"the payload speaks of {claimed[:80]!r}, its key of {actual[:80]!r}",
+            expected=f"a payload of {actual[:80]}",
+        )
