@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fleet_core.messaging.client import Message
     from fleet_core.messaging.connection import Connection
 
-    Handler = Callable[[bytes, Message], Awaitable[bytes]]
+    Handler = Callable[[bytes, Message], Awaitable[bytes | None]]
 
 _log = logging.getLogger(__name__)
 _QUEUE_LENGTH: Final = 64
@@ -51,7 +51,10 @@ class CommandServer:
         self._workers: asyncio.TaskGroup | None = None
 
     def handle(self, verb: str, handler: Handler) -> None:
-        """Have a verb answered by ``handler``; a FleetError it raises is the error reply."""
+        """Have a verb answered by ``handler``; a FleetError it raises is the error reply.
+
+        A handler that returns None sends what there is to send itself, as a followed log is.
+        """
         self._handlers[verb] = handler
 
     async def run(self) -> None:
@@ -91,12 +94,14 @@ class CommandServer:
         while True:
             message = await queue.get()
             reply = await self._answer(verb, message)
+            if reply is None:
+                continue
             try:
                 await self._connection.publish(message.reply, reply)
             except FleetError as error:
                 _log.warning("the answer to %s could not be sent: %s", message.subject, error)
 
-    async def _answer(self, verb: str, message: Message) -> bytes:
+    async def _answer(self, verb: str, message: Message) -> bytes | None:
         handler = self._handlers.get(verb)
         if handler is None:
             named = printable(message.subject.rpartition(".")[2], 64)
@@ -111,7 +116,7 @@ class CommandServer:
         except Exception:  # noqa: BLE001 - one command's bug must not end the verb; the requester is told
             _log.exception("the command %s failed", message.subject)
             return error_reply(BrokenError("the agent failed on this command; its log says why"))
-        if request_id is not None:
+        if request_id is not None and reply is not None:
             self._done[request_id] = reply
             while len(self._done) > _REMEMBERED_REQUESTS:
                 self._done.popitem(last=False)
