@@ -1,0 +1,1 @@
+"""What a device does when it is told to."""
