@@ -126,20 +126,24 @@ def test_a_hang_up_ends_it_even_if_it_was_started_to_ignore_them() -> None:
         assert terminal.wait_exit(END_WITHIN_S) == 128 + signal.SIGHUP
 
 
-@pytest.mark.parametrize("by_signal", [True, False], ids=["SIGTERM", "hang-up"])
-def test_even_a_stuck_event_loop_ends_in_time(by_signal: bool, ticks: Ticks) -> None:  # noqa: FBT001 -- a case
-    command = [*SAMPLE, "--stuck", "--ticks-fd", str(ticks.fd)]
-    with Terminal(command, columns=100, lines=20, pass_fds=[ticks.fd]) as terminal:
-        wait_until(lambda: ticks.last() == STUCK_AT_TICK)
-        if by_signal:
-            terminal.signal(signal.SIGTERM)
-        else:
-            terminal.hang_up()
-        number = signal.SIGTERM if by_signal else signal.SIGHUP
-        assert terminal.wait_exit(END_WITHIN_S) == 128 + number
-        if by_signal:
-            wait_until(lambda: b"\x1b[?1049l" in terminal.last_bytes)
-            assert terminal.modes() == terminal.modes_at_start
+def test_even_a_stuck_event_loop_ends_in_time() -> None:
+    def stuck(ticks: Ticks) -> Terminal:
+        command = [*SAMPLE, "--stuck", "--ticks-fd", str(ticks.fd)]
+        return Terminal(command, columns=100, lines=20, pass_fds=[ticks.fd])
+
+    with (
+        contextlib.closing(Ticks()) as first,
+        contextlib.closing(Ticks()) as second,
+        stuck(first) as signalled,
+        stuck(second) as hung_up,
+    ):
+        wait_until(lambda: first.last() == second.last() == STUCK_AT_TICK)
+        signalled.signal(signal.SIGTERM)
+        hung_up.hang_up()
+        assert signalled.wait_exit(END_WITHIN_S) == 128 + signal.SIGTERM
+        assert hung_up.wait_exit(END_WITHIN_S) == 128 + signal.SIGHUP
+        wait_until(lambda: b"\x1b[?1049l" in signalled.last_bytes)
+        assert signalled.modes() == signalled.modes_at_start
 
 
 def test_a_stalled_terminal_stops_nothing_and_shows_the_newest_when_it_recovers(
@@ -150,13 +154,13 @@ def test_a_stalled_terminal_stops_nothing_and_shows_the_newest_when_it_recovers(
         terminal.wait_for("tick=5")
         terminal.stall()
         stalled_at = ticks.last()
-        wait_until(lambda: ticks.last() > stalled_at + 90, timeout_s=8)
+        wait_until(lambda: ticks.last() > stalled_at + 50, timeout_s=8)
         resumed_at = ticks.last()
         terminal.resume()
         text = terminal.wait_for(lambda text: shown_tick(text) >= resumed_at, timeout_s=3)
         dropped = re.search(r"dropped=(\d+)\.", text)
         assert dropped is not None
-        assert int(dropped[1]) > 30
+        assert int(dropped[1]) > 15
         notes = set(re.findall(r"device-\d+ +(\d+) busy", text))
         assert len(notes) <= 2, "lines of old frames were left standing"
         terminal.send("j")
@@ -169,7 +173,7 @@ def test_a_stalled_terminal_does_not_hold_up_the_end(ticks: Ticks) -> None:
         terminal.wait_for("tick=5")
         terminal.stall()
         stalled_at = ticks.last()
-        wait_until(lambda: ticks.last() > stalled_at + 30)
+        wait_until(lambda: ticks.last() > stalled_at + 15)
         terminal.signal(signal.SIGTERM)
         assert terminal.wait_exit(END_WITHIN_S) == 128 + signal.SIGTERM
 
