@@ -20,8 +20,10 @@ _NOTHING: Final[dict[str, DesiredRow]] = {}
 
 
 class DeviceColumns:
-    """The columns. A slot is given to a device when it is first heard of, and freed when all that
-    is known of it has vanished.
+    """The columns.
+
+    A slot is given to a device when it is first heard of, and freed when all that is known of it
+    has vanished.
     """
 
     def __init__(self) -> None:

@@ -269,17 +269,14 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _written(term: Term, *, outermost: bool = False) -> str:
-    match term:
-        case Word(text):
-            return _quoted(text)
-        case Condition(field, operator, value):
-            return f"{_quoted(field)}{operator}{_quoted(value)}"
-        case Not(inner):
-            return f"not {_written(inner)}"
-        case All(terms):
-            text = " and ".join(_written(each) for each in terms)
-        case Any(terms):
-            text = " or ".join(_written(each) for each in terms)
+    if isinstance(term, Word):
+        return _quoted(term.text)
+    if isinstance(term, Condition):
+        return f"{_quoted(term.field)}{term.operator}{_quoted(term.value)}"
+    if isinstance(term, Not):
+        return f"not {_written(term.term)}"
+    word = " and " if isinstance(term, All) else " or "
+    text = word.join(_written(each) for each in term.terms)
     return text if outermost else f"({text})"
 
 

@@ -212,7 +212,7 @@ class FleetView:
         spread_by: str,
     ) -> FailureGroup:
         deployment, container, init, cause, exit_code = key
-        spread = Counter(self.devices.labels[slot].get(spread_by, "–") for slot, _ in members)
+        spread = Counter(self.devices.labels[slot].get(spread_by, "-") for slot, _ in members)
         devices = sorted(self._failed_devices(members), key=lambda device: device.device_id)
         return FailureGroup(
             deployment=deployment,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from sys import intern
 from typing import TYPE_CHECKING, Final
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _HEARTBEAT_START: Final = len("heartbeat.")
 
 
-class ViewHandler:
+class ViewHandler(ABC):
     """Takes one bucket's changes; what breaks the contract is counted and changes nothing."""
 
     def __init__(self, view: FleetView, bucket: str) -> None:
@@ -66,13 +67,13 @@ class ViewHandler:
         """Know that the picture may be old."""
         self.stale_reason = reason
 
+    @abstractmethod
     def take(self, key: str, value: bytes, received_at_s: float) -> None:
         """Take a value; raises InvalidInputError where it breaks the contract."""
-        raise TypeError("a handler of a bucket says what it takes")
 
+    @abstractmethod
     def drop(self, key: str) -> None:
         """Take a key's end; raises InvalidInputError for a foreign key."""
-        raise TypeError("a handler of a bucket says what it drops")
 
 
 class HeartbeatHandler(ViewHandler):
