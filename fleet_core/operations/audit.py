@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 APPEND_TIMEOUT_S: Final = 10.0
-"""How long an append is tried; a JetStream cluster that lost its leader takes writes after 4-7 s."""
+"""How long an append is tried: a cluster that lost its leader takes writes again after 4 to 7 s."""
 _ATTEMPT_TIMEOUT_S: Final = 2.0
 _RETRY_DELAY_S: Final = 0.25
 _MESSAGE_ID_HEADER: Final = "Nats-Msg-Id"
@@ -147,7 +147,7 @@ async def _append(fleet: LiveFleet, record: AuditRecord) -> None:
             checked(reply.data)
         except FleetError as error:
             if not isinstance(error, RetryLaterError) or time.monotonic() > deadline:
-                _log.error("audit record lost: %s", payload.decode())  # noqa: TRY400 - raised below
+                _log.error("audit record lost: %s", payload.decode())
                 raise AuditLostError(
                     f"the operation was done, but its audit record was lost: {error.message}",
                     remedy="the record is in this program's log",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from fleet_core.operations import parameters
+from fleet_core.operations.buckets import LABEL_BUCKETS
 from fleet_core.operations.operation import Operation, Parameter
 from fleet_core.operations.plans import Plan, Request, Scope, TargetResult
 
@@ -23,16 +24,22 @@ class Delete(Operation):
     key: ClassVar = "ctrl+d"
     scope: ClassVar = Scope.DEPLOYMENT
     mutates: ClassVar = True
+    noun: ClassVar = "deployment"
     parameters: ClassVar[tuple[Parameter, ...]] = (parameters.DEPLOYMENT, parameters.NAMESPACE)
+
+    def buckets(self, request: Request) -> tuple[str, ...]:  # noqa: ARG002 - the same for all
+        """Selectors look at labels."""
+        return LABEL_BUCKETS
 
     async def plan(self, fleet: LiveFleet, request: Request) -> Plan:
         """Plan it: what is stored now, and which devices it is taken from."""
-        from fleet_core.operations.applying import plan_delete  # noqa: PLC0415 - yaml is slow
+        from fleet_core.operations.planning import plan_delete  # noqa: PLC0415 - yaml is slow
 
         return await plan_delete(fleet, request)
 
     async def perform(self, fleet: LiveFleet, plan: Plan) -> AsyncGenerator[TargetResult, None]:
         """Delete it, unless somebody else wrote it since the plan."""
-        from fleet_core.operations.applying import erase  # noqa: PLC0415 - as in `plan`
+        from fleet_core.operations.changes import carry_out  # noqa: PLC0415 - as in `plan`
 
-        yield await erase(fleet, plan.work)
+        for change in plan.work:
+            yield await carry_out(fleet, change)

@@ -8,16 +8,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
-from fleet_core.contracts.buckets import (
-    DEPLOYMENT_STATUS,
-    DEPLOYMENTS,
-    DEVICE_HEARTBEAT,
-    DEVICE_INFO,
-    DEVICE_MANIFEST,
-    DEVICE_STATE,
-)
 from fleet_core.errors import BrokenError, CannotConnectError, RetryLaterError
 from fleet_core.messaging import KvFeed, RequestClient, connect
+from fleet_core.operations.buckets import VIEW_BUCKETS
 from fleet_core.operations.freshness import FleetStats, Freshness, Rate, TrackedHandler
 
 if TYPE_CHECKING:
@@ -30,15 +23,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-VIEW_BUCKETS: Final = (
-    DEPLOYMENTS.name,
-    DEPLOYMENT_STATUS.name,
-    DEVICE_INFO.name,
-    DEVICE_HEARTBEAT.name,
-    DEVICE_MANIFEST.name,
-    DEVICE_STATE.name,
-)
-"""Everything that the read model can show."""
 _RATE_INTERVAL_S: Final = 1.0
 
 
@@ -49,7 +33,9 @@ class LiveFleet:
         self.context = context
         self.connection = connection
         self.requests = RequestClient(connection)
-        self._freshness = Freshness.of(buckets)
+        self.buckets = frozenset(buckets)
+        """What feeds the read model."""
+        self._freshness = Freshness.of(self.buckets)
         self._view: FleetView | None = None
         self._feeds: dict[str, KvFeed] = {}
         self._rate = Rate()

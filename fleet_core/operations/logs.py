@@ -6,10 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from fleet_core.contracts.base import encode
-from fleet_core.contracts.commands import LOGS_MAX_LINES, LogsReply, LogsRequest, Verb, command_subject
+from fleet_core.contracts.commands import (
+    LOGS_MAX_LINES,
+    LogsReply,
+    LogsRequest,
+    Verb,
+    command_subject,
+)
 from fleet_core.contracts.text import printable
 from fleet_core.errors import FleetError, InvalidInputError
 from fleet_core.operations import parameters, targets
+from fleet_core.operations.buckets import filter_buckets
 from fleet_core.operations.operation import Operation, Parameter, ParameterKind
 from fleet_core.operations.plans import DEFAULT_TAIL, Plan, Request, Scope, TargetResult, counted
 from fleet_core.operations.replies import failed, read_reply
@@ -80,6 +87,10 @@ class Logs(Operation):
         TIMESTAMPS,
         parameters.TIMEOUT,
     )
+
+    def buckets(self, request: Request) -> tuple[str, ...]:
+        """A filter needs the read model; names do not."""
+        return filter_buckets(request.filter) if request.filter else ()
 
     async def plan(self, fleet: LiveFleet, request: Request) -> Plan:
         """Plan to read the log of a container on each of the devices."""

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from fleet_core.operations.plans import Scope
-
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from fleet_core.operations.live import LiveFleet
-    from fleet_core.operations.plans import Plan, Request, TargetResult
+    from fleet_core.operations.plans import Plan, Request, Scope, TargetResult
 
 
 class ParameterKind(StrEnum):
@@ -58,6 +56,12 @@ class Operation(ABC):
     scope: ClassVar[Scope]
     mutates: ClassVar[bool]
     parameters: ClassVar[tuple[Parameter, ...]]
+    noun: ClassVar[str] = ""
+    """What the command line says after the sub-command, as in ``fleet delete deployment NAME``."""
+
+    @abstractmethod
+    def buckets(self, request: Request) -> tuple[str, ...]:
+        """Return what the read model must be fed from to plan this request."""
 
     @abstractmethod
     async def plan(self, fleet: LiveFleet, request: Request) -> Plan:

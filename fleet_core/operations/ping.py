@@ -8,6 +8,7 @@ from fleet_core.contracts.commands import PingReply, Verb, command_subject
 from fleet_core.contracts.text import printable
 from fleet_core.errors import FleetError
 from fleet_core.operations import parameters, targets
+from fleet_core.operations.buckets import filter_buckets
 from fleet_core.operations.durations import duration_text
 from fleet_core.operations.operation import Operation, Parameter
 from fleet_core.operations.plans import Plan, Request, Scope, TargetResult, counted
@@ -35,6 +36,10 @@ class Ping(Operation):
         parameters.TIMEOUT,
     )
 
+    def buckets(self, request: Request) -> tuple[str, ...]:
+        """A filter needs the read model; names do not."""
+        return filter_buckets(request.filter) if request.filter else ()
+
     async def plan(self, fleet: LiveFleet, request: Request) -> Plan:
         """Plan a ping of the devices named, or of those that the filter matches."""
         devices = targets.chosen(fleet, request)
@@ -50,9 +55,7 @@ class Ping(Operation):
 
     async def perform(self, fleet: LiveFleet, plan: Plan) -> AsyncGenerator[TargetResult, None]:
         """Ping them all at once; answers are yielded as they arrive."""
-        requests = [
-            (device, command_subject(device, Verb.PING), b"") for device in plan.devices
-        ]
+        requests = [(device, command_subject(device, Verb.PING), b"") for device in plan.devices]
         async for device, answer in fleet.requests.scatter(requests, timeout_s=plan.work):
             yield ping_result(device, answer)
 

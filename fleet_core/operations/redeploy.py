@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from fleet_core.contracts.base import encode
 from fleet_core.contracts.commands import RedeployReply, RedeployRequest, Verb, command_subject
-from fleet_core.errors import FleetError
+from fleet_core.errors import FleetError, NotFoundError
 from fleet_core.operations import parameters, targets
+from fleet_core.operations.buckets import PRESENCE_BUCKETS, filter_buckets
 from fleet_core.operations.operation import Operation, Parameter
 from fleet_core.operations.plans import (
     Plan,
@@ -44,10 +45,14 @@ class Redeploy(Operation):
         parameters.TIMEOUT,
     )
 
+    def buckets(self, request: Request) -> tuple[str, ...]:
+        """Manifests tell who runs it, heartbeats who of them is online."""
+        return filter_buckets(request.filter) if request.filter else PRESENCE_BUCKETS
+
     async def plan(self, fleet: LiveFleet, request: Request) -> Plan:
         """Plan it for the devices named, else for all that the deployment matches."""
         name = targets.deployment_name(request)
-        devices, warnings = await targets.having_deployment(fleet, request)
+        devices, warnings = _meant(fleet, request, name)
         friction, confirmation = friction_of(
             devices=len(devices), production=targets.production_name(fleet)
         )
@@ -75,6 +80,27 @@ class Redeploy(Operation):
         ]
         async for device, answer in fleet.requests.scatter(requests, timeout_s=timeout_s):
             yield redeploy_result(device, answer)
+
+
+def _meant(
+    fleet: LiveFleet, request: Request, name: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the devices that are meant, and what a person should know of the choice."""
+    having = targets.having(fleet, name)
+    if not request.devices and not request.filter:
+        if not having:
+            raise NotFoundError(
+                f"no device has a deployment named {name}",
+                remedy="fleet get deployments lists them",
+            )
+        return tuple(sorted(having)), ()
+    devices = targets.chosen(fleet, request)
+    if request.filter:
+        return tuple(sorted(set(devices) & set(having))), ()
+    known = set(having)
+    without = [device for device in devices if device not in known]
+    warnings = (f"{counted(len(without), 'device')} should not run {name}",) if without else ()
+    return devices, warnings
 
 
 def redeploy_result(device: str, answer: Reply | FleetError) -> TargetResult:
