@@ -82,9 +82,11 @@ class Agent:
         self._clock: Clock = clock or SystemClock()
         self._link = link
         self._started_at = datetime.fromtimestamp(int(self._clock.now()), UTC)
-        interval_s = self._options.heartbeat_interval_s or DEFAULT_HEARTBEAT_INTERVAL_S
         self.heartbeat = Heartbeat(
-            identity.device_id, link.connection, self._clock, interval_s=interval_s
+            identity.device_id,
+            link.connection,
+            self._clock,
+            interval_s=self.interval_s(DEFAULT_HEARTBEAT_INTERVAL_S),
         )
         self.states = StatePublisher(identity.device_id, link.writer, self._clock)
         self.reconciler: Reconciler | None = None
@@ -96,6 +98,10 @@ class Agent:
     def ping_handler(self) -> Handler:
         """Return what answers ``ping``."""
         return PingHandler(self.identity.device_id, self.identity.agent_version, self._clock)
+
+    def interval_s(self, told_s: float) -> float:
+        """Return the seconds between heartbeats, where the manifest says ``told_s``."""
+        return self._options.heartbeat_interval_s or told_s
 
     def _containers(self, runtime: ContainerRuntime | None) -> ContainerCommands | None:
         if runtime is None:
@@ -147,8 +153,7 @@ class Agent:
 
     def on_manifest(self, manifest: DeviceManifest) -> None:
         """Obey a newer manifest."""
-        if self._options.heartbeat_interval_s is None:
-            self.heartbeat.set_interval(manifest.heartbeat_interval_s)
+        self.heartbeat.set_interval(self.interval_s(manifest.heartbeat_interval_s))
         if self.reconciler is not None:
             self.reconciler.on_manifest(manifest)
 

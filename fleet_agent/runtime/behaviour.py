@@ -116,3 +116,7 @@ class ImageScript:
         """Return what is written for the container's image."""
         plain = _PLAIN_INIT if spec.role is Role.INIT else _PLAIN_SERVICE
         return self.containers.get(spec.container.image, plain)
+
+
+PLAIN: Final = ImageScript()
+"""Every image is there, every container does its work."""

@@ -1,0 +1,1 @@
+"""Whole fleets in one process: the real agent over simulated containers, with seeded faults."""
