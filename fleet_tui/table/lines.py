@@ -41,7 +41,8 @@ def fit_text(text: str, width: int, align: Align = "left") -> str:
 class LineBuilder:
     """Collects the texts of a line; neighbours of one style become one segment.
 
-    Fewer segments are fewer bytes to the terminal, which is what counts over SSH.
+    Blanks look alike in all styles of a line (none of them underlines a part of it), so they join
+    whatever stands beside them. Fewer segments are fewer bytes, which is what counts over SSH.
     """
 
     __slots__ = ("_run", "_segments", "_style", "width")
@@ -50,23 +51,25 @@ class LineBuilder:
         self._segments: list[Segment] = []
         self._run: list[str] = []
         self._style: Style | None = None
+        """Of the run, as soon as it is more than blanks."""
         self.width = 0
         """Cells so far."""
 
     def add(self, text: str, style: Style, width: int) -> None:
-        """Append a text of ``width`` cells; a blank one keeps the style that stands before it."""
+        """Append a text of ``width`` cells."""
         self.width += width
-        if style is not self._style and not (self._run and text.isspace()):
-            self._close_run()
+        if style is not self._style and not text.isspace():
+            if self._style is not None:
+                self._close_run(self._style)
             self._style = style
         self._run.append(text)
 
-    def segments(self) -> list[Segment]:
-        """Return the line."""
-        self._close_run()
+    def segments(self, blank: Style) -> list[Segment]:
+        """Return the line; ``blank`` is its style where it is nothing but blanks."""
+        if self._run:
+            self._close_run(self._style or blank)
         return self._segments
 
-    def _close_run(self) -> None:
-        if self._run:
-            self._segments.append(Segment("".join(self._run), self._style))
-            self._run.clear()
+    def _close_run(self, style: Style) -> None:
+        self._segments.append(Segment("".join(self._run), style))
+        self._run.clear()

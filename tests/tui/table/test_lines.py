@@ -48,14 +48,24 @@ def test_no_width_shows_nothing() -> None:
 
 
 def test_neighbours_of_one_style_are_one_segment_and_blanks_join_them() -> None:
-    red, green = Style(color="red"), Style(color="green")
+    red, green, blue = Style(color="red"), Style(color="green"), Style(color="blue")
     line = LineBuilder()
+    line.add(" ", blue, 1)
     line.add("a", red, 1)
     line.add("  ", green, 2)
     line.add("b", red, 1)
     line.add("c", green, 1)
-    assert [(segment.text, segment.style) for segment in line.segments()] == [
-        ("a  b", red),
+    assert [(segment.text, segment.style) for segment in line.segments(blue)] == [
+        (" a  b", red),
         ("c", green),
     ]
-    assert line.width == 5
+    assert line.width == 6
+
+
+def test_a_line_of_blanks_is_one_segment_of_the_blank_style() -> None:
+    red, blue = Style(color="red"), Style(color="blue")
+    line = LineBuilder()
+    line.add(" ", red, 1)
+    line.add("   ", red, 3)
+    assert [(segment.text, segment.style) for segment in line.segments(blue)] == [("    ", blue)]
+    assert LineBuilder().segments(blue) == []
