@@ -1,4 +1,4 @@
-"""One Deployment before and after: read, merged by Kubernetes' rules, written by compare-and-set."""
+"""One Deployment before and after: read, merged as Kubernetes does, written by compare-and-set."""
 
 from __future__ import annotations
 
