@@ -152,8 +152,13 @@ class Progress:
         return self._with(name, replace(self.of(name), attempt=attempt))
 
     def with_ended(self, name: str, ended: Ended, now: Moment) -> Progress:
-        """Return the progress after a run has ended; its back-off counts from its end."""
+        """Return the progress after a run has ended; its back-off counts from its end.
+
+        One end may be heard of twice, from the run itself and from a look at its container.
+        """
         known = self.of(name)
+        if known.last is not None and known.last.attempt >= ended.attempt:
+            return self
         ago_s = 0.0 if ended.finished_at_s is None else now.unix_s - ended.finished_at_s
         # The wall clock may have been set in between: no more than the longest delay is believed.
         ended_at_s = now.monotonic_s - min(max(ago_s, 0.0), MAX_DELAY_S)
