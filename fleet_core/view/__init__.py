@@ -3,7 +3,7 @@
 from fleet_core.view.devices import DeviceColumns
 from fleet_core.view.filters import Filter, FilterError, complete, parse_filter
 from fleet_core.view.fleet import FleetView
-from fleet_core.view.health import OFFLINE_AFTER, STALE_AFTER, Health, health
+from fleet_core.view.health import OFFLINE_AFTER, STALE_AFTER, Health, coarse_age, health
 from fleet_core.view.rows import (
     DeploymentRow,
     DesiredRow,
@@ -27,6 +27,7 @@ __all__ = [
     "FleetView",
     "Health",
     "StateRow",
+    "coarse_age",
     "complete",
     "health",
     "parse_filter",

@@ -64,7 +64,12 @@ class ViewHandler(ABC):
         self.stale_reason = ""
 
     def on_stale(self, reason: str) -> None:
-        """Know that the picture may be old."""
+        """Know that the picture may be old.
+
+        What comes until the next `on_synced` is a replay of stored values: their receive times are
+        no measure of the server's present.
+        """
+        self.synced = False
         self.stale_reason = reason
 
     @abstractmethod

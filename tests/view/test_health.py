@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet_core.view import Health, health
+from fleet_core.view import Health, coarse_age, health
 from tests.view.fleets import NOW_S, FedView
 
 
@@ -68,3 +68,35 @@ def test_old_heartbeats_of_a_snapshot_say_nothing_of_this_clock() -> None:
     fed.view.tick(NOW_S)
     fed.view.tick(NOW_S + 1)
     assert fed.view.devices.health[fed.slot("van-1")] == Health.OFFLINE
+
+
+def test_values_replayed_after_an_outage_do_not_raise_the_dead() -> None:
+    fed = FedView()
+    fed.synced()
+    fed.view.tick(NOW_S)
+    for handler in fed.handlers.values():
+        handler.on_stale("link lost")
+    fed.beat("van-1", NOW_S - 3_600)
+    fed.synced()
+    fed.view.tick(NOW_S + 1)
+    assert fed.view.devices.health[fed.slot("van-1")] == Health.OFFLINE
+    assert fed.view.now_s == NOW_S + 1
+
+
+@pytest.mark.parametrize(
+    ("age_s", "text"),
+    [
+        (None, "\N{EN DASH}"),
+        (0, "ok"),
+        (44.9, "ok"),
+        (45, "45s"),
+        (59, "45s"),
+        (60, "1m"),
+        (3_599, "59m"),
+        (3_600, "1h"),
+        (2 * 86_400 - 1, "47h"),
+        (2 * 86_400, "2d"),
+    ],
+)
+def test_ages_are_coarse(age_s: float | None, text: str) -> None:
+    assert coarse_age(age_s) == text
