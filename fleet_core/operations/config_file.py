@@ -77,6 +77,8 @@ class ConfigFile:
 
     current: str = ""
     by_name: Mapping[str, Context] = field(default_factory=dict)
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the terminal UI by the ids of their bindings, as they were written."""
 
 
 def read_config(path: Path) -> ConfigFile:
@@ -105,7 +107,7 @@ def read_config(path: Path) -> ConfigFile:
 
 def parse_config(document: Mapping[str, Any]) -> ConfigFile:
     """Return the contexts of a parsed config file; raises InvalidInputError with the key."""
-    _only_known(document, {"current-context", "contexts"}, "")
+    _only_known(document, {"current-context", "contexts", "keys"}, "")
     current = _typed(document, "current-context", str, "", "")
     tables = _typed(document, "contexts", dict, {}, "")
     by_name = {}
@@ -115,7 +117,7 @@ def parse_config(document: Mapping[str, Any]) -> ConfigFile:
         by_name[name] = _parse_context(name, table)
     if current and current not in by_name:
         raise _wrong("current-context", f"one of: {', '.join(by_name) or '(no contexts)'}")
-    return ConfigFile(current, by_name)
+    return ConfigFile(current, by_name, _typed(document, "keys", dict, {}, ""))
 
 
 _KEYS: Final = {"nats", "user", "password", "token", "production", "read-only"}

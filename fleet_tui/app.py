@@ -1,0 +1,393 @@
+"""The app: one fleet, a stack of views on it, what is typed, and the jobs that were started."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual import work
+from textual.binding import Binding, BindingType
+
+from fleet_core.errors import FleetError
+from fleet_core.operations.plans import Friction, Request
+from fleet_core.operations.registry import operation
+from fleet_core.view import FilterError, FleetView
+from fleet_tui import commands
+from fleet_tui.header import Picture, header_cells
+from fleet_tui.history import History
+from fleet_tui.jobs import Job, Jobs, JobState
+from fleet_tui.keymap import bindings_of, resolve_keymap
+from fleet_tui.locations import Location
+from fleet_tui.screens.fleet_screen import FleetScreen
+from fleet_tui.screens.table_screen import TableScreen
+from fleet_tui.screens.waiting import WaitingScreen
+from fleet_tui.table import VirtualTable
+from fleet_tui.terminal.terminal_app import TerminalApp
+from fleet_tui.views import VIEWS, view_kind
+from fleet_tui.visits import Visits
+from fleet_tui.widgets.cell_line import CellLine
+from fleet_tui.widgets.prompt import COMMAND, FILTER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual.dom import DOMNode
+
+    from fleet_core.operations.contexts import Context
+    from fleet_core.operations.live import LiveFleet
+    from fleet_core.operations.plans import Plan, TargetResult
+    from fleet_tui.opening import Opener
+    from fleet_tui.options import Options
+    from fleet_tui.table.source import Cell
+
+_log = logging.getLogger(__name__)
+
+TICKS_PER_S: Final = 4.0
+MESSAGE_S: Final = 6.0
+"""How long a message stands in the last line."""
+_ROOT_DEPTH: Final = 2
+"""Screens that are never left by going back: Textual's own first one, and the root view."""
+_MANY_TARGETS: Final = 2
+"""From here on a job is shown as a list; one target's result fits in a line."""
+
+
+class FleetApp(TerminalApp):
+    """The terminal UI for fleet operators."""
+
+    CSS_PATH = "fleet.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("colon", "prompt_command", "Command", key_display=":", id="app.command"),
+        Binding("question_mark", "go('help')", "Help", key_display="?", id="app.help"),
+        Binding("escape", "back", "Back", id="app.back"),
+        Binding("left_square_bracket", "visit(-1)", "Earlier view", show=False, id="app.earlier"),
+        Binding("right_square_bracket", "visit(1)", "Later view", show=False, id="app.later"),
+        Binding("ctrl+c", "leave", "Leave", show=False, priority=True, id="app.leave"),
+    ]
+
+    def __init__(
+        self,
+        opener: Opener,
+        options: Options,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.options = options
+        self.clock = clock
+        """Unix seconds."""
+        self.fleet: LiveFleet | None = None
+        """None until it is open, a moment after the start."""
+        self.jobs = Jobs(clock, self._job_result, self._job_ended)
+        self.visits = Visits()
+        where = options.state_directory
+        self.histories = {
+            COMMAND: History(where / "commands" if where else None),
+            FILTER: History(where / "filters" if where else None),
+        }
+        self._opener = opener
+        self._empty_view = FleetView()
+        self._message: Cell = ("", "text")
+        self._message_until_s = 0.0
+
+    # The fleet
+
+    @property
+    def view(self) -> FleetView:
+        """The read model; empty before the fleet is open."""
+        return self.fleet.view if self.fleet is not None else self._empty_view
+
+    @property
+    def context(self) -> Context | None:
+        """Where the fleet is; None until it is open."""
+        return self.fleet.context if self.fleet is not None else None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether what is shown may be old."""
+        return self.fleet is not None and self.fleet.stats.stale
+
+    async def on_mount(self) -> None:
+        """Show the first view, then connect."""
+        self.set_interval(1 / TICKS_PER_S, self.tick)
+        self._take_keys()
+        self.push_screen(WaitingScreen(self._opener.waiting))
+        self.connect()
+
+    def _take_keys(self) -> None:
+        """Give the bindings the keys that the config file wants for them."""
+        if self.options.keys:
+            keymap = resolve_keymap(binding_chains(), self.options.keys)
+            self.set_keymap(dict(keymap.keys))
+            for problem in keymap.problems:
+                self.notify(problem, severity="warning", markup=False, timeout=20)
+
+    @work(exclusive=True, group="connect")
+    async def connect(self) -> None:
+        """Open the fleet, and the view that was asked for."""
+        try:
+            self.fleet = await self._opener.open()
+        except FleetError as error:
+            self.exit(3, message=str(error))
+            return
+        self.go("devices")
+        if self.options.command:
+            self.run_line(self.options.command)
+
+    async def on_unmount(self) -> None:
+        """End jobs, feeds and the link."""
+        await self.jobs.close()
+        if self.fleet is not None:
+            await self.fleet.close()
+        await self._opener.close()
+
+    # Painting
+
+    def tick(self) -> None:
+        """Let time pass: judge healths, and paint what changed on the view that is seen."""
+        self.view.tick(self.clock())
+        screen = self.screen
+        for seen in (screen, *self.screen_stack[-2:-1]) if screen.is_modal else (screen,):
+            if isinstance(seen, FleetScreen):
+                self.paint(seen)
+
+    def paint(self, screen: FleetScreen) -> None:
+        """Paint a view with its header and hints, where they changed."""
+        if not screen.is_mounted:
+            return
+        screen.tick()
+        width = self.size.width
+        screen.query_one("#header", CellLine).say(*header_cells(self.picture(), width))
+        screen.query_one("#hints", CellLine).say(self._hints(screen))
+
+    def picture(self) -> Picture:
+        """Return what the header is made from."""
+        view, fleet = self.view, self.fleet
+        stats = fleet.stats if fleet is not None else None
+        link = fleet.link if fleet is not None else None
+        context = self.context
+        servers = ", ".join(context.servers) if context is not None else ""
+        return Picture(
+            context=context.name if context is not None else "",
+            link=link.state.value if link is not None else "connecting",
+            server=(link.server if link is not None else "") or servers,
+            rtt_ms=link.rtt_ms if link is not None else None,
+            data_age_s=stats.data_age_s if stats is not None else None,
+            events_per_s=stats.events_per_s if stats is not None else 0.0,
+            stale_because=fleet.stale_because if fleet is not None else "",
+            synced=stats.synced if stats is not None else False,
+            devices=len(view.devices),
+            health=view.health_counts,
+            deployments=len(view.deployments),
+            failing=len(view.failing),
+            frames_dropped=self.frames_dropped,
+            rejected=stats.rejected if stats is not None else 0,
+            read_only=context is not None and context.read_only,
+        )
+
+    def say(self, text: str, style: str = "text", *, seconds: float = MESSAGE_S) -> None:
+        """Tell something in the last line, for a while."""
+        self._message = (f" {text}", style)
+        self._message_until_s = time.monotonic() + seconds
+        screen = self.screen
+        if isinstance(screen, FleetScreen):
+            self.paint(screen)
+
+    def complain(self, error: FleetError) -> None:
+        """Tell what went wrong, and the remedy."""
+        self.say(str(error), "error", seconds=2 * MESSAGE_S)
+
+    def _hints(self, screen: FleetScreen) -> Sequence[Cell]:
+        if time.monotonic() < self._message_until_s:
+            return [self._message]
+        cells: list[Cell] = [(" ", "dim")]
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.show and active.enabled and binding.description:
+                key = self.get_key_display(binding)
+                cells += [(key, "accent"), (f" {binding.description.lower()}  ", "dim")]
+        return cells
+
+    # Going places
+
+    def go(self, line: str) -> None:
+        """Open a view, as typed after the colon: ``devices /site=berlin``."""
+        location = Location.parse(line)
+        try:
+            kind = view_kind(location.view)
+            screen = kind.open(location)
+        except FleetError as error:
+            self.complain(error)
+            return
+        self.visits.add(str(location))
+        if kind.root:
+            while len(self.screen_stack) > _ROOT_DEPTH:
+                self.pop_screen()
+            self.switch_screen(screen)
+        else:
+            self.push_screen(screen)
+
+    def action_go(self, line: str) -> None:
+        """Open a view, by a key."""
+        self.go(line)
+
+    async def action_back(self) -> None:
+        """Undo what narrows the view, else go back to where this one was opened from."""
+        screen = self.screen
+        if not isinstance(screen, FleetScreen):
+            return
+        if screen.back():
+            self.paint(screen)
+        elif len(self.screen_stack) > _ROOT_DEPTH:
+            self.pop_screen()
+
+    def action_visit(self, step: int) -> None:
+        """Open the view that was visited before, or after."""
+        line = self.visits.move(step)
+        if line is None:
+            self.say("no view was visited before" if step < 0 else "this is the latest view", "dim")
+            return
+        with self.visits.held():
+            self.go(line)
+
+    def action_leave(self) -> None:
+        """Close what is typed into, else a dialog, else end the app, as ctrl+c does everywhere."""
+        screen = self.screen
+        if isinstance(screen, FleetScreen) and screen.prompt.is_open:
+            screen.prompt.close()
+            screen.focus_body()
+        elif screen.is_modal:
+            screen.dismiss(None)
+        else:
+            self.exit(0)
+
+    # What is typed
+
+    def action_prompt_command(self) -> None:
+        """Type a command."""
+        screen = self.screen
+        if isinstance(screen, FleetScreen):
+            screen.prompt.open(COMMAND, "", lambda text: commands.completions(self, text))
+
+    def run_line(self, line: str) -> None:
+        """Carry out what was typed after the colon."""
+        try:
+            commands.run_line(self, line)
+        except FleetError as error:
+            self.complain(error)
+
+    def try_filter(self, screen: FleetScreen, text: str) -> bool:
+        """Apply a filter as far as it is one; tell what is wrong beneath the line."""
+        try:
+            screen.apply_filter(text)
+        except FilterError as error:
+            screen.prompt.show_error(str(error), error.position)
+            return False
+        return True
+
+    def sort(self, column: str, descending: bool | None) -> None:  # noqa: FBT001 -- None is a third
+        """Sort the table that is seen.
+
+        Raises:
+            FleetError: it has no such column, or there is no table.
+        """
+        screen = self.screen
+        if isinstance(screen, TableScreen):
+            screen.sort_by(column, descending=descending)
+        else:
+            self.say("this view is not sorted", "warning")
+
+    @property
+    def sortable(self) -> Sequence[str]:
+        """The columns that the table that is seen can be sorted by."""
+        screen = self.screen
+        return screen.rows.sortable if isinstance(screen, TableScreen) else ()
+
+    # What is done
+
+    @work(group="start")
+    async def start(self, name: str, request: Request) -> None:
+        """Plan an operation, have it confirmed where it changes the fleet, and run it as a job."""
+        if self.fleet is None:
+            self.say("not connected yet", "warning")
+            return
+        chosen = operation(name)
+        try:
+            if chosen.mutates:
+                self.fleet.context.refuse_if_read_only(name)
+            plan = await chosen.plan(self.fleet, request)
+        except FleetError as error:
+            self.complain(error)
+            return
+        if not plan.changes:
+            self.say(f"{plan.title}: nothing to change", "ok")
+        elif await self.confirmed(plan):
+            job = self.jobs.start(self.fleet, chosen, request, plan)
+            if job.total >= _MANY_TARGETS:
+                self.go(f"job {job.number}")
+            else:
+                self.say(f"{plan.title} …", "dim")
+
+    async def confirmed(self, plan: Plan) -> bool:
+        """Show a plan that changes the fleet; return whether it is to be carried out."""
+        if plan.friction is Friction.NONE:
+            return True
+        from fleet_tui.dialogs.plan_dialog import PlanDialog  # noqa: PLC0415 - seldom needed
+
+        chosen = await self.push_screen_wait(PlanDialog(plan))
+        return chosen is True
+
+    def choose_deployment(self, devices: tuple[str, ...], name: str) -> None:
+        """Start an operation on devices for one of their deployments, chosen from a list."""
+        columns = self.view.devices
+        found: dict[str, int] = {}
+        for device in devices:
+            slot = columns.slot_of.get(device)
+            for deployment in (columns.desired[slot] or ()) if slot is not None else ():
+                found[deployment] = found.get(deployment, 0) + 1
+        self._choose_and_start(devices, name, found)
+
+    @work(group="choose")
+    async def _choose_and_start(
+        self, devices: tuple[str, ...], name: str, found: dict[str, int]
+    ) -> None:
+        from fleet_tui.dialogs.choose_dialog import ChooseDialog  # noqa: PLC0415 - seldom needed
+
+        if not found:
+            self.say("nothing is deployed there", "warning")
+            return
+        chosen: str | None = next(iter(found))
+        if len(found) > 1:
+            offers = [(each, f"on {count:,}") for each, count in sorted(found.items())]
+            chosen = await self.push_screen_wait(ChooseDialog(f"{name} which deployment?", offers))
+        if chosen:
+            self.start(name, Request(deployment=chosen, devices=devices))
+
+    def _job_result(self, job: Job, result: TargetResult) -> None:
+        if job.operation.id == "ping":
+            self.view.record_ping(result.target, result.rtt_ms)
+        if job.total < _MANY_TARGETS:
+            rtt = "" if result.rtt_ms is None else f" in {result.rtt_ms:.1f} ms"
+            style = "ok" if result.ok else "error"
+            self.say(f"{job.operation.id} {result.target}: {result.message}{rtt}", style)
+
+    def _job_ended(self, job: Job) -> None:
+        if not self.is_running:
+            return
+        if job.state is JobState.FAILED:
+            self.say(f"{job.plan.title}: {job.error}", "error", seconds=2 * MESSAGE_S)
+        elif job.total >= _MANY_TARGETS and job.state is JobState.DONE:
+            words = f"{job.plan.title}: {job.ok:,} ok, {job.failed:,} failed"
+            self.say(words, "warning" if job.failed else "ok")
+
+
+def binding_chains() -> dict[str, list[Binding]]:
+    """Return, for each view, the bindings that are in force together there."""
+    chains = {}
+    for kind in VIEWS:
+        screen = kind.screen_class()
+        nodes: list[type[DOMNode]] = [FleetApp, screen]
+        if issubclass(screen, TableScreen):
+            nodes.append(VirtualTable)
+        chains[kind.name] = [binding for node in nodes for binding in bindings_of(node)]
+    return chains

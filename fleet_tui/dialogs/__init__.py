@@ -1,0 +1,1 @@
+"""Dialogs over a view: plans to be confirmed, choices to be made."""

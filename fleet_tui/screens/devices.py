@@ -1,0 +1,68 @@
+"""Devices: the table of the whole fleet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from fleet_core.operations.plans import Request
+from fleet_tui.screens.table_screen import TableScreen
+from fleet_tui.sources.device_source import DeviceSource
+
+if TYPE_CHECKING:
+    from fleet_tui.sources.live_source import LiveSource
+
+
+class DevicesScreen(TableScreen):
+    """All devices; marks and the cursor say which of them a key is meant for."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "ping", "Ping", id="device.ping"),
+        Binding("l", "logs", "Logs", id="device.logs"),
+        Binding("r", "redeploy", "Redeploy", id="device.redeploy"),
+        Binding("d", "describe", "Describe", id="device.describe"),
+        Binding("P", "ping_shown", "Ping all shown", show=False, id="device.ping-shown"),
+    ]
+
+    view_name = "devices"
+    noun = "devices"
+
+    def make_source(self) -> LiveSource:
+        """Return the source of the table."""
+        return DeviceSource(self.view, clock=self.fleet_app.clock)
+
+    def open_row(self, key: str) -> None:
+        """Open the device."""
+        self.fleet_app.go(f"device {key}")
+
+    def action_ping(self) -> None:
+        """Ping the marked devices, else the one under the cursor."""
+        keys = self.table.target_keys()
+        if keys:
+            self.fleet_app.start("ping", Request(devices=keys))
+
+    def action_ping_shown(self) -> None:
+        """Ping every device that the filter leaves."""
+        rows = self.rows
+        keys = tuple(rows.key(row) for row in rows.rows)
+        if keys:
+            self.fleet_app.start("ping", Request(devices=keys))
+
+    def action_redeploy(self) -> None:
+        """Redeploy on the marked devices; which deployment is asked for."""
+        keys = self.table.target_keys()
+        if keys:
+            self.fleet_app.choose_deployment(keys, "redeploy")
+
+    def action_logs(self) -> None:
+        """Read logs of the device under the cursor."""
+        key = self.table.cursor_key
+        if key is not None:
+            self.fleet_app.go(f"logs {key}")
+
+    def action_describe(self) -> None:
+        """Open the device under the cursor."""
+        key = self.table.cursor_key
+        if key is not None:
+            self.open_row(key)

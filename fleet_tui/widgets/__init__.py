@@ -1,0 +1,1 @@
+"""Small widgets that the screens share: lines of styled cells, the prompt."""

@@ -1,0 +1,194 @@
+"""The line at the bottom where commands and filters are typed, with what is wrong beneath it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input, Label
+
+from fleet_core.contracts.text import printable
+from fleet_tui.widgets.cell_line import CellLine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual.app import ComposeResult
+
+    from fleet_tui.history import History
+    from fleet_tui.table.source import Cell
+
+COMMAND = ":"
+FILTER = "/"
+_SHOWN_COMPLETIONS = 12
+
+
+class PromptInput(Input, inherit_bindings=True):
+    """The input itself: tab completes, up and down walk through what was typed before."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "complete(1)", "Complete", id="prompt.complete"),
+        Binding("shift+tab", "complete(-1)", "Complete back", show=False, id="prompt.back"),
+        Binding("up", "recall(-1)", "Earlier", id="prompt.earlier"),
+        Binding("down", "recall(1)", "Later", id="prompt.later"),
+        Binding("escape", "leave", "Leave", id="prompt.leave"),
+    ]
+
+    class Asked(Message):
+        """A key of the prompt was pressed: ``what`` is ``complete``, ``recall`` or ``leave``."""
+
+        def __init__(self, what: str, step: int) -> None:
+            super().__init__()
+            self.what = what
+            self.step = step
+
+    def action_complete(self, step: int) -> None:
+        """Put in the next completion, or the one before."""
+        self.post_message(self.Asked("complete", step))
+
+    def action_recall(self, step: int) -> None:
+        """Put in what was typed earlier, or later."""
+        self.post_message(self.Asked("recall", step))
+
+    def action_leave(self) -> None:
+        """Close the prompt."""
+        self.post_message(self.Asked("leave", 0))
+
+
+class Prompt(Vertical):
+    """Hidden until `open`ed; posts `Changed` with each key, then `Submitted` or `Left`."""
+
+    DEFAULT_CSS = """
+    Prompt { height: auto; display: none; background: $surface; }
+    Prompt.open { display: block; }
+    Prompt Horizontal { height: 1; }
+    Prompt Label { width: 2; color: $accent; text-style: bold; background: $surface; }
+    Prompt PromptInput { border: none; height: 1; padding: 0; background: $surface; }
+    Prompt PromptInput:focus { border: none; }
+    """
+
+    class Changed(Message):
+        """Another text stands in the prompt."""
+
+        def __init__(self, mode: str, text: str) -> None:
+            super().__init__()
+            self.mode = mode
+            self.text = text
+
+    class Submitted(Changed):
+        """Enter was pressed."""
+
+    class Left(Changed):
+        """Escape was pressed."""
+
+    def __init__(self, histories: dict[str, History]) -> None:
+        super().__init__(id="prompt")
+        self.mode = ""
+        self._histories = histories
+        self._complete: Callable[[str], Sequence[str]] = lambda _text: ()
+        self._offers: Sequence[str] = ()
+        self._offer: int | None = None
+        self._filling = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay out the input, and a line for completions and errors beneath."""
+        with Horizontal():
+            yield Label("", id="prompt-mode")
+            field = PromptInput(id="prompt-input", select_on_focus=False)
+            field.cursor_blink = False
+            yield field
+        yield CellLine(id="prompt-note")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody types into it."""
+        return bool(self.mode)
+
+    @property
+    def text(self) -> str:
+        """What stands in it."""
+        return self._input.value
+
+    def open(self, mode: str, text: str, complete: Callable[[str], Sequence[str]]) -> None:
+        """Show the prompt with a text in it, and give it the focus."""
+        self.mode = mode
+        self._complete = complete
+        self._histories[mode].restart()
+        self.query_one("#prompt-mode", Label).update(mode)
+        self.add_class("open")
+        self._fill(text)
+        self._input.focus()
+        self._offer_completions(text)
+
+    def close(self) -> None:
+        """Hide it."""
+        self.mode = ""
+        self.remove_class("open")
+
+    def show_note(self, cells: Sequence[Cell]) -> None:
+        """Show something beneath the line: what is wrong, and where."""
+        self.query_one("#prompt-note", CellLine).say(cells)
+
+    def show_error(self, message: str, position: int | None) -> None:
+        """Show what is wrong; a caret stands under its place."""
+        caret = "" if position is None else " " * (position + 2) + "^ "
+        self.show_note([(caret, "error"), (printable(message, 300), "error")])
+
+    @property
+    def _input(self) -> PromptInput:
+        return self.query_one(PromptInput)
+
+    def _fill(self, text: str) -> None:
+        self._filling = text
+        self._input.value = text
+        self._input.cursor_position = len(text)
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if not self.is_open:
+            return
+        if event.value != self._filling:
+            self._offer = None
+            self._offer_completions(event.value)
+        self._filling = ""
+        self.post_message(self.Changed(self.mode, event.value))
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._histories[self.mode].add(event.value)
+        self.post_message(self.Submitted(self.mode, event.value))
+
+    @on(PromptInput.Asked)
+    def _asked(self, event: PromptInput.Asked) -> None:
+        event.stop()
+        if event.what == "leave":
+            self.post_message(self.Left(self.mode, self.text))
+        elif event.what == "recall":
+            recalled = self._histories[self.mode].recall(event.step, self.text)
+            if recalled is not None:
+                self._fill(recalled)
+        elif self._offers:
+            offer = -1 if self._offer is None and event.step < 0 else (self._offer or 0)
+            if self._offer is not None:
+                offer = self._offer + event.step
+            self._offer = offer % len(self._offers)
+            self._fill(self._offers[self._offer])
+            self._show_offers()
+
+    def _offer_completions(self, text: str) -> None:
+        self._offers = self._complete(text)
+        self._show_offers()
+
+    def _show_offers(self) -> None:
+        cells: list[Cell] = []
+        for number, offer in enumerate(self._offers[:_SHOWN_COMPLETIONS]):
+            word = offer.rstrip().rpartition(" ")[2]
+            cells += [("  ", "dim"), (word, "accent" if number == self._offer else "dim")]
+        if len(self._offers) > _SHOWN_COMPLETIONS:
+            cells.append((f"  … {len(self._offers) - _SHOWN_COMPLETIONS} more", "dim"))
+        self.show_note(cells)
