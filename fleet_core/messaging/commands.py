@@ -21,8 +21,8 @@ from fleet_core.errors import BrokenError, FleetError, RefusedError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from fleet_core.messaging.client import Message
     from fleet_core.messaging.connection import Connection
+    from fleet_core.messaging.protocol import Message
 
     Handler = Callable[[bytes, Message], Awaitable[bytes | None]]
 

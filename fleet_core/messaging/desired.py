@@ -26,8 +26,8 @@ from fleet_core.messaging.settings import LinkState, LinkStatus
 
 if TYPE_CHECKING:
     from fleet_core.contracts.devices import ManifestEntry
-    from fleet_core.messaging.client import Message
     from fleet_core.messaging.connection import Connection
+    from fleet_core.messaging.protocol import Message
 
 _log = logging.getLogger(__name__)
 REREAD_INTERVAL_S: Final = 180.0

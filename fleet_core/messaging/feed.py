@@ -24,8 +24,8 @@ from fleet_core.messaging.requests import STATUS_HEADER
 from fleet_core.messaging.settings import LinkState, LinkStatus
 
 if TYPE_CHECKING:
-    from fleet_core.messaging.client import Message
     from fleet_core.messaging.connection import Connection
+    from fleet_core.messaging.protocol import Message
 
 _log = logging.getLogger(__name__)
 _BATCH: Final = 20_000
@@ -200,9 +200,21 @@ class KvFeed:
             self.stats.handler_errors += 1
             _log.exception("the handler of %s failed on %s", self._bucket, key)
 
+    def _tell_vanished(self, key: str) -> None:
+        on_vanished = getattr(self._handler, "on_vanished", None)
+        if on_vanished is None:
+            self._tell(key, None, self._last_revision, 0.0)
+            return
+        self._known.discard(key)
+        try:
+            on_vanished(key)
+        except Exception:  # noqa: BLE001 - as in `_tell`
+            self.stats.handler_errors += 1
+            _log.exception("the handler of %s failed on %s", self._bucket, key)
+
     def _synced(self) -> None:
         for key in self._unseen:
-            self._tell(key, None, self._last_revision, 0.0)
+            self._tell_vanished(key)
         self._unseen = set()
         self.stats.synced = True
         self.stats.stale_reason = ""

@@ -12,7 +12,12 @@ _ACK_TOKENS_WITH_DOMAIN: Final = 11
 
 
 class FeedHandler(Protocol):
-    """Takes a bucket's changes, in order. An exception is counted and logged, and ends nothing."""
+    """Takes a bucket's changes, in order. An exception is counted and logged, and ends nothing.
+
+    A handler that also has ``on_vanished(key)`` is told by it of keys that a snapshot no longer
+    holds though nobody deleted them (a deletion leaves a marker): the store was lost. Others hear
+    of them by `on_delete`.
+    """
 
     def on_put(self, key: str, value: bytes, revision: int, received_at_s: float) -> None:
         """Take a value; ``received_at_s`` is when the server took it, in Unix seconds."""

@@ -14,8 +14,8 @@ from fleet_core.messaging.settings import LinkState, LinkStatus
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
-    from fleet_core.messaging.client import Message
     from fleet_core.messaging.connection import Connection, Subscription
+    from fleet_core.messaging.protocol import Message
 
 STATUS_HEADER: Final = "Status"
 NO_RESPONDERS: Final = "503"

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from fleet_core.errors import InvalidInputError
+
+_USER_INFO = re.compile(r"(?<=://)[^/@]*@")
+
+
+def without_credentials(server: str) -> str:
+    """Return the URL without the user and password it may carry: for messages and screens."""
+    return _USER_INFO.sub("", server)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """Where NATS is, and as whom to go there."""
+    """Where NATS is, and as whom to go there.
 
-    servers: tuple[str, ...]
+    Raises:
+        InvalidInputError: no server is named.
+    """
+
+    servers: tuple[str, ...] = field(repr=False)
     """URLs, as ``nats://127.0.0.1:4222``; tried in turn."""
     name: str = "fleet"
     """Shown by the server in its list of connections."""
@@ -22,6 +36,16 @@ class ConnectionSettings:
     ping_interval_s: float = 5.0
     """Two unanswered pings end the link: the library's default of 120 s takes 6 min to notice a
     half-open peer."""
+
+    def __post_init__(self) -> None:
+        if not self.servers:
+            raise InvalidInputError(
+                "no NATS server is named", path="servers", expected="at least one URL"
+            )
+
+    def where(self) -> str:
+        """Return the servers as a person may read them, without credentials."""
+        return ", ".join(map(without_credentials, self.servers))
 
 
 class LinkState(StrEnum):
@@ -39,8 +63,10 @@ class LinkStatus:
 
     state: LinkState
     server: str = ""
+    """Its URL, without credentials."""
     rtt_ms: float | None = None
     connected_at_s: float | None = None
     """Unix seconds."""
     reconnects: int = 0
     last_error: str | None = None
+    """Why the last attempt failed, or why the last link was lost."""

@@ -20,8 +20,8 @@ from fleet_core.messaging.settings import LinkState, LinkStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fleet_core.messaging.client import Message
     from fleet_core.messaging.connection import Connection
+    from fleet_core.messaging.protocol import Message
 
 _log = logging.getLogger(__name__)
 _WINDOW: Final = 1_024

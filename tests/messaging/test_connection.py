@@ -10,6 +10,7 @@ import pytest
 
 from fleet_core.errors import CannotConnectError, InvalidInputError
 from fleet_core.messaging import Connection, ConnectionSettings, LinkState, Message, connect
+from fleet_core.messaging.fast_link import FastLink
 from tests.messaging.conftest import settings_of
 from tests.support.nats_server import NatsServer
 from tests.support.waiting import eventually
@@ -72,10 +73,9 @@ async def test_a_half_open_peer_is_noticed_and_left(
 
 
 async def test_a_dead_read_loop_is_noticed(connection: Connection) -> None:
-    client = connection._client
-    assert client is not None
-    assert client._reading_task is not None
-    client._reading_task.cancel()
+    link = connection._supervisor.link
+    assert isinstance(link, FastLink)
+    link._client._reading_task.cancel()
     await eventually(lambda: connection.status.reconnects == 1 and connection.is_connected)
 
 

@@ -250,3 +250,33 @@ async def test_a_feed_that_ends_leaves_no_consumer(
     deadline = asyncio.get_running_loop().time() + 5
     while (await api_request(connection, "CONSUMER.NAMES.KV_deployments"))["consumers"]:
         assert asyncio.get_running_loop().time() < deadline
+
+
+class CarefulPicture(Picture):
+    """One that wants to know of keys that nobody deleted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vanished: list[str] = []
+
+    def on_vanished(self, key: str) -> None:
+        self.vanished.append(key)
+
+
+async def test_a_lost_store_is_told_apart_from_deletions(
+    bucket: KvBucket, connection: Connection, nats_server: NatsServer
+) -> None:
+    picture = CarefulPicture()
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(KvFeed(connection, bucket.name, picture).run())
+        await bucket.put("shop.web", b"one")
+        await bucket.put("shop.api", b"one")
+        await eventually(lambda: len(picture.values) == 2)
+        await bucket.delete("shop.web")
+        await eventually(lambda: len(picture.values) == 1)
+        assert picture.vanished == []
+        await restarted(nats_server, connection, wipe=True)
+        await ensure_buckets(connection)
+        await eventually(lambda: picture.vanished == ["shop.api"])
+        assert list(picture.values) == ["shop.api"]
+        following.cancel()
