@@ -2,7 +2,7 @@
 
 The library's own parser costs 5 µs a message and a queue with a task per subscription; and one
 message whose subject is not UTF-8, or holds a vertical tab, ends its read loop. A device can
-publish such a subject: the stored message would then end every reader of the bucket, at each attempt.
+publish such a subject: the stored message would end every reader of the bucket, again and again.
 """
 
 from __future__ import annotations
