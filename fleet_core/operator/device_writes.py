@@ -1,0 +1,94 @@
+"""What has to be written for one device, from what is wanted and what is stored. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fleet_core.contracts.devices import DeviceManifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fleet_core.contracts.devices import ManifestEntry
+    from fleet_core.operator.stored import StoredDevice
+    from fleet_core.operator.wants import Want
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceWrites:
+    """Entries first, then the manifest that names them, then the removal of what it named."""
+
+    entries: tuple[Want, ...] = ()
+    manifest: DeviceManifest | None = None
+    """None where the stored one is right."""
+    removals: tuple[tuple[str, int], ...] = ()
+    """Entries that nothing names any more, with the revision that may be deleted."""
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to write."""
+        return bool(self.entries or self.manifest is not None or self.removals)
+
+
+def plan_device(
+    stored: StoredDevice,
+    wanted: Mapping[str, Want] | None,
+    *,
+    may_go: Callable[[str], bool],
+    interval_s: int,
+    now_s: float,
+) -> DeviceWrites:
+    """Return what has to be written.
+
+    Args:
+        stored: what the buckets hold.
+        wanted: what the device must run; None where its labels are not known, so that nobody can
+            say: it keeps what it has, but for what was deleted.
+        may_go: whether a deployment that is not wanted may be removed: it was deleted, or it
+            stands and does not select the device. A deployment that was merely lost may not.
+        interval_s: between heartbeats.
+        now_s: Unix seconds. A manifest's generation is at least this, so that one written into a
+            store that was lost is newer than what the devices hold.
+    """
+    named = stored.manifest.deployments if stored.manifest is not None else {}
+    kept = {
+        name: entry
+        for name, entry in named.items()
+        if (wanted is None or name not in wanted) and not may_go(name)
+    }
+    wants = wanted or {}
+    entries = tuple(
+        want for name, want in wants.items() if not _is_stored(stored, name, want.entry.spec_hash)
+    )
+    deployments = dict(
+        sorted({**kept, **{name: want.entry for name, want in wants.items()}}.items())
+    )
+    removals = tuple(
+        (name, revision)
+        for name, (_, revision) in sorted(stored.entries.items())
+        if name not in deployments and may_go(name)
+    )
+    return DeviceWrites(entries, _manifest(stored, deployments, interval_s, now_s), removals)
+
+
+def _is_stored(stored: StoredDevice, name: str, spec_hash: str) -> bool:
+    found = stored.entries.get(name)
+    return found is not None and found[0] == spec_hash
+
+
+def _manifest(
+    stored: StoredDevice, deployments: dict[str, ManifestEntry], interval_s: int, now_s: float
+) -> DeviceManifest | None:
+    before = stored.manifest
+    if before is None and not deployments:
+        return None
+    if (
+        before is not None
+        and before.deployments == deployments
+        and before.heartbeat_interval_s == interval_s
+    ):
+        return None
+    generation = max(before.generation + 1 if before is not None else 0, int(now_s))
+    return DeviceManifest(
+        generation=generation, heartbeat_interval_s=interval_s, deployments=deployments
+    )

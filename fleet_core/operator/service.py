@@ -1,0 +1,104 @@
+"""The operator as a program: buckets kept in being, the operator run, its readiness told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from fleet_core.contracts.base import canonical_json
+from fleet_core.contracts.devices import DEFAULT_HEARTBEAT_INTERVAL_S
+from fleet_core.errors import CannotConnectError, FleetError
+from fleet_core.messaging import LinkState, connect, ensure_audit_stream, ensure_buckets
+from fleet_core.operator.controller import Operator
+from fleet_core.operator.kv_resources import KvResourceStore
+from fleet_core.operator.refusals import Refusals
+
+if TYPE_CHECKING:
+    from fleet_core.messaging import Connection, ConnectionSettings, LinkStatus, Message
+
+_log = logging.getLogger(__name__)
+
+READY_SUBJECT: Final = "fleet-operator.ready"
+"""Answers with `Operator.report` once everything stored has been read and acted on."""
+_FIRST_DELAY_S: Final = 0.2
+_LONGEST_DELAY_S: Final = 5.0
+
+
+async def serve(
+    settings: ConnectionSettings,
+    *,
+    heartbeat_interval_s: int = DEFAULT_HEARTBEAT_INTERVAL_S,
+) -> None:
+    """Run an operator against the Deployments in NATS until cancelled.
+
+    It waits for NATS for as long as that takes, now and after each outage.
+    """
+    async with await connect(settings, wait=False) as connection:
+        refusals = Refusals()
+        store = KvResourceStore(connection, refusals)
+        operator = Operator(
+            connection, store, refusals=refusals, heartbeat_interval_s=heartbeat_interval_s
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_keep_buckets(connection), name="operator-buckets")
+            group.create_task(operator.run(), name="operator")
+            group.create_task(_tell_readiness(connection, operator), name="operator-readiness")
+
+
+async def _keep_buckets(connection: Connection) -> None:
+    """Create what is missing, at each connection: the server may have lost its store."""
+    connected = asyncio.Event()
+
+    def note(status: LinkStatus) -> None:
+        if status.state is LinkState.CONNECTED:
+            connected.set()
+        elif status.last_error:
+            _log.warning("%s", status.last_error)
+
+    forget = connection.on_change(note)
+    if connection.is_connected:
+        connected.set()
+    try:
+        while True:
+            await connected.wait()
+            connected.clear()
+            await _create_until_done(connection)
+    finally:
+        forget()
+
+
+async def _create_until_done(connection: Connection) -> None:
+    delay_s = _FIRST_DELAY_S
+    while connection.is_connected:
+        try:
+            await ensure_buckets(connection)
+            await ensure_audit_stream(connection)
+        except FleetError as error:
+            _log.warning("the buckets cannot be created: %s", error)
+            await asyncio.sleep(delay_s)
+            delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
+        else:
+            return
+
+
+async def _tell_readiness(connection: Connection, operator: Operator) -> None:
+    """Answer on `READY_SUBJECT` for as long as the program runs."""
+    asked: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
+
+    def note(message: Message) -> None:
+        if message.reply and not asked.full():
+            asked.put_nowait(message.reply)
+
+    await operator.converged.wait()
+    _log.info("converged: %s", operator.report())
+    subscription = await connection.subscribe(READY_SUBJECT, note)
+    try:
+        while True:
+            reply_to = await asked.get()
+            try:
+                await connection.publish(reply_to, canonical_json(operator.report()))
+            except CannotConnectError:
+                _log.debug("nobody hears that the operator is ready: the link is gone")
+    finally:
+        await subscription.unsubscribe()
