@@ -1,1 +1,1 @@
-"""The ``fleet`` command."""
+"""The ``fleet`` command: every capability as plain lines, JSON or YAML, with stable exit codes."""

@@ -22,6 +22,7 @@ from fleet_core.messaging import KvBucket, connect
 from fleet_core.operations.apply import Apply
 from fleet_core.operations.contexts import Context
 from fleet_core.operations.live import LiveFleet
+from fleet_core.operations.manifests import read_manifests
 from fleet_core.operations.plans import Request
 
 if TYPE_CHECKING:
@@ -58,12 +59,15 @@ class FleetDeploymentsScore(Score[tuple[str, ...]]):
     async def deploy(self, topology: Topology) -> tuple[str, ...]:
         """Apply what is new or changed; return the keys of all of them."""
         context = Context.of_url(await nats_url(topology))
-        keys: list[str] = []
         async with await LiveFleet.open(context, program="fleet-deploy") as fleet:
             await fleet.synced(SYNC_TIMEOUT_S)
             for manifest in self.manifests:
-                keys += await _apply(fleet, manifest)
-        return tuple(keys)
+                await _apply(fleet, manifest)
+        return tuple(
+            resource_key(*found.deployment.key)
+            for manifest in self.manifests
+            for found in read_manifests(manifest.content, manifest.name)
+        )
 
     async def smoke_test(self, topology: Topology, outcome: tuple[str, ...]) -> None:
         """Find that the operator has acted on each of them as it stands now."""
@@ -78,7 +82,7 @@ class FleetDeploymentsScore(Score[tuple[str, ...]]):
             await until_ready(topology, OPERATOR, all_observed, deadline_s=READY_DEADLINE_S)
 
 
-async def _apply(fleet: LiveFleet, manifest: Manifest) -> list[str]:
+async def _apply(fleet: LiveFleet, manifest: Manifest) -> None:
     operation = Apply()
     plan = await operation.plan(fleet, Request(manifest=manifest.content, source=manifest.name))
     if plan.changes:
@@ -86,7 +90,6 @@ async def _apply(fleet: LiveFleet, manifest: Manifest) -> list[str]:
             async for result in results:
                 if not result.ok:
                     raise BrokenError(f"{manifest.name} was not applied: {result.message}")
-    return [resource_key(*target.split("/")) for target in plan.targets]
 
 
 async def _is_observed(stored: KvBucket, statuses: KvBucket, key: str) -> bool:

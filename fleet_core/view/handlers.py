@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from sys import intern
 from typing import TYPE_CHECKING, Final
 
@@ -248,6 +249,7 @@ class DeploymentHandler(ViewHandler):
             spec_hash=spec_hash(resource.spec.score),
             selector=printable(str(resource.spec.target_selector)),
             changed_at_s=received_at_s,
+            status=view.statuses.get(place) or DeploymentStatus(),
         )
         view.changes += 1
 
@@ -263,13 +265,21 @@ class StatusHandler(ViewHandler):
     def take(self, key: str, value: bytes, received_at_s: float) -> None:
         """Take a status."""
         del received_at_s
-        self._view.statuses[parse_resource_key(key)] = decode(DeploymentStatus, value)
-        self._view.changes += 1
+        place, status = parse_resource_key(key), decode(DeploymentStatus, value)
+        self._view.statuses[place] = status
+        self._tell(place, status)
 
     def drop(self, key: str) -> None:
         """Forget a status."""
-        if self._view.statuses.pop(parse_resource_key(key), None) is not None:
-            self._view.changes += 1
+        place = parse_resource_key(key)
+        if self._view.statuses.pop(place, None) is not None:
+            self._tell(place, DeploymentStatus())
+
+    def _tell(self, place: tuple[str, str], status: DeploymentStatus) -> None:
+        row = self._view.deployments.get(place)
+        if row is not None:
+            self._view.deployments[place] = replace(row, status=status)
+        self._view.changes += 1
 
 
 def _own(claimed: str, actual: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fleet_core.contracts.resources import Deployment
+    from fleet_core.contracts.resources import Aggregate, Deployment, DeploymentStatus
     from fleet_core.contracts.states import DeploymentState
 
 
@@ -43,6 +43,18 @@ class DeploymentRow:
     selector: str
     changed_at_s: float
     """When the server took its last change, Unix seconds."""
+    status: DeploymentStatus
+    """What the operator says of it; all zero until it has said anything."""
+
+    @property
+    def aggregate(self) -> Aggregate:
+        """How far its devices are, as the operator counts them."""
+        return self.status.aggregate
+
+    @property
+    def observed_generation(self) -> int:
+        """Which generation the operator has acted on."""
+        return self.status.observed_generation
 
     @property
     def name(self) -> str:

@@ -1,0 +1,237 @@
+"""The command line: global options, and the sub-commands, those of operations from the registry."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, Final
+
+from fleet_core.errors import InvalidInputError
+from fleet_core.operations import parameters
+from fleet_core.operations.durations import parse_duration
+from fleet_core.operations.operation import Operation, Parameter, ParameterKind
+from fleet_core.operations.registry import OPERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+DESCRIPTION: Final = "See and change a fleet of devices."
+EPILOG: Final = """\
+The NATS server is named by --nats, else --context, else $FLEET_NATS_URL, else current-context
+in the config file ($FLEET_CONFIG, else ~/.config/fleet/config.toml).
+
+Standard output is data, standard error is narration. Exit codes: 0 ok, 1 some failed, 2 usage,
+3 cannot connect, 130 interrupted.
+"""
+FORMATS: Final = ("table", "wide", "json", "yaml")
+KINDS: Final = ("devices", "deployments", "failures")
+MAX_TIMEOUT_S: Final = 3_600
+DEMO_HELP: Final = "run a whole fleet on this machine, until ctrl+c"
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Return the options; ``command`` names the function that runs it, as ``module:function``.
+
+    Raises:
+        SystemExit: the command line is wrong (2), or help was asked for (0).
+    """
+    return _parser(argv).parse_args(argv)
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fleet",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_globals(parser, default_of=lambda value: value)
+    # The same options are understood after the sub-command, where they must not undo those before.
+    everywhere = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    _add_globals(everywhere, default_of=lambda _: argparse.SUPPRESS)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    builder = _Builder(commands, everywhere)
+    builder.add_views()
+    for operation in OPERATIONS.values():
+        builder.add_operation(operation)
+    builder.add_programs(with_demo="demo" in argv)
+    return parser
+
+
+def _add_globals(parser: argparse.ArgumentParser, *, default_of: Callable[[Any], Any]) -> None:
+    group = parser.add_argument_group("global options")
+    group.add_argument("--nats", metavar="URL", default=default_of(None), help="the NATS server")
+    group.add_argument(
+        "--context", metavar="NAME", default=default_of(None), help="a context of the config file"
+    )
+    mode = group.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--read-only",
+        action="store_const",
+        const=True,
+        default=default_of(None),
+        help="refuse to change anything",
+    )
+    mode.add_argument(
+        "--read-write",
+        dest="read_only",
+        action="store_const",
+        const=False,
+        default=default_of(None),
+        help="allow changes in a production context",
+    )
+    group.add_argument(
+        "-o",
+        "--output",
+        choices=FORMATS,
+        default=default_of("table"),
+        help="how to print data (default: table)",
+    )
+    group.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=default_of(0),
+        help="log more to standard error; -vv logs everything",
+    )
+
+
+class _Builder:
+    """Adds the sub-commands."""
+
+    def __init__(
+        self,
+        commands: argparse._SubParsersAction[argparse.ArgumentParser],
+        everywhere: argparse.ArgumentParser,
+    ) -> None:
+        self._commands = commands
+        self._everywhere = everywhere
+
+    def add_views(self) -> None:
+        """Add what only looks."""
+        get = self._add("get", "list devices, deployments or failures", "get:get")
+        get.add_argument("kind", choices=KINDS)
+        _add_filter_words(get)
+        describe = self._add("describe", "show everything about one of them", "describe:describe")
+        describe.add_argument("kind", choices=("device", "deployment"))
+        describe.add_argument("name", metavar="NAME")
+        _add_parameter(describe, parameters.NAMESPACE)
+        watch = self._add("watch", "print one line for each change, until ctrl+c", "watch:watch")
+        watch.add_argument("kind", nargs="?", choices=KINDS, default="devices")
+        _add_filter_words(watch)
+
+    def add_operation(self, operation: Operation) -> None:
+        """Add the sub-command of an operation."""
+        function = "logs:logs" if operation.id == "logs" else "operate:operate"
+        parser = self._add(operation.id, operation.help, function)
+        parser.set_defaults(operation=operation.id)
+        if operation.noun:
+            parser.add_argument("noun", choices=(operation.noun,), help=argparse.SUPPRESS)
+        for parameter in operation.parameters:
+            _add_parameter(parser, parameter)
+        if operation.id == "logs":
+            parser.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
+        if operation.mutates:
+            _add_confirmation(parser)
+
+    def add_programs(self, *, with_demo: bool) -> None:
+        """Add what is no question to a fleet."""
+        schema = self._add("schema", "print the JSON Schema of a payload", "schema:schema")
+        schema.add_argument("name", nargs="?", metavar="NAME", help="none: list the names")
+        self._add("operator", "run the control plane", "control_plane:operator")
+        self._add("version", "print the version", "version:version")
+        if with_demo:
+            # The demo brings the whole deployment code along: only who asks for it pays.
+            from fleet_core.cli import demo  # noqa: PLC0415
+
+            demo.add_parser(self._commands, self._everywhere)
+        else:
+            self._commands.add_parser("demo", help=DEMO_HELP, add_help=False)
+
+    def _add(self, name: str, about: str, function: str) -> argparse.ArgumentParser:
+        parser = self._commands.add_parser(
+            name,
+            help=about,
+            description=f"{about[0].upper()}{about[1:]}.",
+            parents=[self._everywhere],
+            allow_abbrev=False,
+        )
+        parser.set_defaults(command=f"fleet_core.cli.{function}")
+        return parser
+
+
+def _add_filter_words(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="FILTER",
+        help="only what it matches, as: site=berlin and status!=online",
+    )
+
+
+def _add_confirmation(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("before anything is changed")
+    group.add_argument("--dry-run", action="store_true", help="show the plan, and change nothing")
+    group.add_argument("--yes", action="store_true", help="do not ask, unless it is production")
+    group.add_argument(
+        "--confirm",
+        metavar="TEXT",
+        help="what would have to be typed: the number of devices, or production's name",
+    )
+
+
+def _add_parameter(parser: argparse.ArgumentParser, parameter: Parameter) -> None:
+    settings: dict[str, Any] = {"help": parameter.help}
+    if parameter.kind is ParameterKind.FLAG:
+        settings["action"] = "store_true"
+    else:
+        settings["metavar"] = parameter.metavar or None
+        settings["type"] = _READERS[parameter.kind]
+    if not parameter.flags:
+        if parameter.many:
+            settings["nargs"] = "*"
+        parser.add_argument(parameter.name, **settings)
+        return
+    settings["dest"] = parameter.name
+    settings["required"] = parameter.required
+    settings["default"] = parameter.default
+    parser.add_argument(*parameter.flags, **settings)
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        # An unset shell variable must not turn "some devices" into "all of them".
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text[:32]!r} is no whole number")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= MAX_TIMEOUT_S:
+        raise argparse.ArgumentTypeError(f"{text[:32]!r} is no number from 0 to {MAX_TIMEOUT_S}")
+    return seconds
+
+
+def _duration(text: str) -> int:
+    try:
+        return parse_duration(text)
+    except InvalidInputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+_READERS: Final[dict[ParameterKind, Callable[[str], Any]]] = {
+    ParameterKind.TEXT: _text,
+    ParameterKind.COUNT: _count,
+    ParameterKind.DURATION: _duration,
+    ParameterKind.SECONDS: _seconds,
+    ParameterKind.FILE: _text,
+}
