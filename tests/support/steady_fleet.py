@@ -1,4 +1,4 @@
-"""A fleet that stands still, for screens: a read model fed by hand, a link whose figures are fixed."""
+"""A fleet that stands still, for screens: a read model fed by hand, a link with fixed figures."""
 
 from __future__ import annotations
 

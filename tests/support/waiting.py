@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 
 async def eventually(
@@ -19,3 +19,14 @@ async def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(message or f"did not hold within {timeout_s} s: {predicate}")
         await asyncio.sleep(0.01)
+
+
+async def eventually_reads(
+    read: Callable[[], Awaitable[object]], expected: object, *, timeout_s: float = 5
+) -> None:
+    """Return as soon as ``read`` gives what is expected; fail after ``timeout_s``."""
+    deadline = time.monotonic() + timeout_s
+    while (found := await read()) != expected:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"within {timeout_s} s it did not become {expected}: {found}")
+        await asyncio.sleep(0.05)
