@@ -47,8 +47,9 @@ def plan_device(
         may_go: whether a deployment that is not wanted may be removed: it was deleted, or it
             stands and does not select the device. A deployment that was merely lost may not.
         interval_s: between heartbeats.
-        now_s: Unix seconds. A manifest's generation is at least this, so that one written into a
-            store that was lost is newer than what the devices hold.
+        now_s: Unix seconds. A manifest's generation is at least this in milliseconds, so that one
+            written into a store that was lost is newer than what the devices hold, however often
+            theirs had changed.
     """
     named = stored.manifest.deployments if stored.manifest is not None else {}
     kept = {
@@ -88,7 +89,7 @@ def _manifest(
         and before.heartbeat_interval_s == interval_s
     ):
         return None
-    generation = max(before.generation + 1 if before is not None else 0, int(now_s))
+    generation = max(before.generation + 1 if before is not None else 0, int(now_s * 1_000))
     return DeviceManifest(
         generation=generation, heartbeat_interval_s=interval_s, deployments=deployments
     )

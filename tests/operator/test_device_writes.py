@@ -50,7 +50,7 @@ def test_a_new_device_gets_its_entries_and_a_manifest_that_names_them() -> None:
     assert writes.entries == (WEB, DB)
     assert writes.manifest is not None
     assert writes.manifest.deployments == {"web": WEB.entry, "db": DB.entry}
-    assert writes.manifest.generation == int(NOW_S)
+    assert writes.manifest.generation == int(NOW_S * 1_000)
     assert writes.removals == ()
 
 
