@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import work
@@ -12,8 +13,11 @@ from textual.binding import Binding, BindingType
 from fleet_core.errors import FleetError
 from fleet_core.operations.plans import Friction, Request
 from fleet_core.operations.registry import operation
+from fleet_core.operations.reports import deployment_manifest
+from fleet_core.operations.yaml_text import to_yaml
 from fleet_core.view import FilterError, FleetView
 from fleet_tui import commands
+from fleet_tui.editing import edit
 from fleet_tui.header import Picture, header_cells
 from fleet_tui.history import History
 from fleet_tui.jobs import Job, Jobs, JobState
@@ -60,6 +64,7 @@ class FleetApp(TerminalApp):
         Binding("colon", "prompt_command", "Command", key_display=":", id="app.command"),
         Binding("question_mark", "go('help')", "Help", key_display="?", id="app.help"),
         Binding("escape", "back", "Back", id="app.back"),
+        Binding("ctrl+p", "palette", "Palette", id="app.palette"),
         Binding("left_square_bracket", "visit(-1)", "Earlier view", show=False, id="app.earlier"),
         Binding("right_square_bracket", "visit(1)", "Later view", show=False, id="app.later"),
         Binding("ctrl+c", "leave", "Leave", show=False, priority=True, id="app.leave"),
@@ -269,6 +274,20 @@ class FleetApp(TerminalApp):
         if isinstance(screen, FleetScreen):
             screen.prompt.open(COMMAND, "", lambda text: commands.completions(self, text))
 
+    @work(group="palette")
+    async def action_palette(self) -> None:
+        """Find a view, a command, a deployment or a device by a part of its name."""
+        from fleet_tui.dialogs.palette import Palette  # noqa: PLC0415 - seldom needed
+
+        line = await self.push_screen_wait(Palette(self.view))
+        if line and line.endswith(" "):
+            screen = self.screen
+            if isinstance(screen, FleetScreen):
+                complete = partial(commands.completions, self)
+                screen.prompt.open(COMMAND, line, complete)
+        elif line:
+            self.run_line(line)
+
     def run_line(self, line: str) -> None:
         """Carry out what was typed after the colon."""
         try:
@@ -337,31 +356,58 @@ class FleetApp(TerminalApp):
         chosen = await self.push_screen_wait(PlanDialog(plan))
         return chosen is True
 
-    def choose_deployment(self, devices: tuple[str, ...], name: str) -> None:
+    @work(group="choose")
+    async def choose_and_start(self, devices: tuple[str, ...], name: str) -> None:
         """Start an operation on devices for one of their deployments, chosen from a list."""
+        chosen = await self._chosen(f"{name} which deployment?", self._deployed_on(devices))
+        if chosen:
+            self.start(name, Request(deployment=chosen, devices=devices))
+
+    @work(group="choose")
+    async def choose_logs(self, devices: tuple[str, ...]) -> None:
+        """Follow the logs of devices for one of their deployments, chosen from a list."""
+        chosen = await self._chosen("logs of which deployment?", self._deployed_on(devices))
+        if chosen:
+            self.go(f"logs {','.join(devices)} {chosen}")
+
+    @work(group="edit")
+    async def edit_deployment(self, key: str) -> None:
+        """Edit a Deployment (``namespace/name``) in the person's editor, and apply the result."""
+        namespace, _, name = key.partition("/")
+        row = self.view.deployments.get((namespace, name))
+        if row is None or self.options.restricted:
+            self.say("this session opens no editor" if row else f"there is no {key}", "error")
+            return
+        try:
+            manifest = await edit(self, to_yaml(deployment_manifest(row)))
+        except FleetError as error:
+            self.complain(error)
+            return
+        if manifest is None:
+            self.say("nothing was changed", "dim")
+        else:
+            self.start("apply", Request(manifest=manifest, source=f"{name}.yaml"))
+
+    def _deployed_on(self, devices: tuple[str, ...]) -> dict[str, int]:
+        """Return the deployments that devices should run, and on how many of them."""
         columns = self.view.devices
         found: dict[str, int] = {}
         for device in devices:
             slot = columns.slot_of.get(device)
             for deployment in (columns.desired[slot] or ()) if slot is not None else ():
                 found[deployment] = found.get(deployment, 0) + 1
-        self._choose_and_start(devices, name, found)
+        return found
 
-    @work(group="choose")
-    async def _choose_and_start(
-        self, devices: tuple[str, ...], name: str, found: dict[str, int]
-    ) -> None:
+    async def _chosen(self, question: str, found: dict[str, int]) -> str | None:
         from fleet_tui.dialogs.choose_dialog import ChooseDialog  # noqa: PLC0415 - seldom needed
 
         if not found:
             self.say("nothing is deployed there", "warning")
-            return
-        chosen: str | None = next(iter(found))
-        if len(found) > 1:
-            offers = [(each, f"on {count:,}") for each, count in sorted(found.items())]
-            chosen = await self.push_screen_wait(ChooseDialog(f"{name} which deployment?", offers))
-        if chosen:
-            self.start(name, Request(deployment=chosen, devices=devices))
+            return None
+        if len(found) == 1:
+            return next(iter(found))
+        offers = [(each, f"on {count:,}") for each, count in sorted(found.items())]
+        return await self.push_screen_wait(ChooseDialog(question, offers))
 
     def _job_result(self, job: Job, result: TargetResult) -> None:
         if job.operation.id == "ping":

@@ -43,6 +43,13 @@ def _sort(app: FleetApp, typed: Location) -> None:
     app.sort(column, {"": None, "asc": False, "desc": True}[direction.strip()])
 
 
+def _devices_of(app: FleetApp, typed: Location) -> None:
+    name = typed.argument
+    if not name:
+        raise InvalidInputError("devices-of: expected a deployment's name")
+    app.go(f"devices /deploy:{name}!=none")
+
+
 def _ping(app: FleetApp, typed: Location) -> None:
     app.start("ping", Request(devices=tuple(typed.argument.split()), filter=typed.filter))
 
@@ -89,6 +96,13 @@ COMMANDS: Final = (
     ),
     Command("apply", (), "apply FILE", "apply the Deployments of a YAML file", _apply),
     Command("delete", ("rm",), "delete [NAMESPACE/]NAME", "delete a Deployment", _delete),
+    Command(
+        "devices-of",
+        (),
+        "devices-of DEPLOYMENT",
+        "the devices that should run it, and how they stand",
+        _devices_of,
+    ),
     Command("sort", (), "sort COLUMN [asc|desc]", "sort the table", _sort),
     Command("quit", ("q", "q!", "exit"), "quit", "leave", _quit),
 )

@@ -47,6 +47,51 @@ VIEWS: Final = (
         f"{_SCREENS}.devices:DevicesScreen",
         root=True,
     ),
+    ViewKind(
+        "deployments",
+        ("deploy", "dp"),
+        "all Deployments, and how far they are",
+        f"{_SCREENS}.deployments:DeploymentsScreen",
+        root=True,
+    ),
+    ViewKind(
+        "failures",
+        ("fail", "faults"),
+        "what fails, grouped by cause",
+        f"{_SCREENS}.failures:FailuresScreen",
+        root=True,
+    ),
+    ViewKind(
+        "jobs",
+        (),
+        "what was started in this session",
+        f"{_SCREENS}.jobs:JobsScreen",
+        root=True,
+    ),
+    ViewKind(
+        "events",
+        ("ev",),
+        "what changed while this session looked",
+        f"{_SCREENS}.events:EventsScreen",
+        root=True,
+    ),
+    ViewKind("device", (), "one device in full", f"{_SCREENS}.device:DeviceScreen", argument="ID"),
+    ViewKind(
+        "logs",
+        ("log",),
+        "a log, followed",
+        f"{_SCREENS}.logs:LogsScreen",
+        argument="DEVICE DEPLOYMENT [CONTAINER]",
+    ),
+    ViewKind(
+        "yaml",
+        (),
+        "what is stored, as YAML",
+        f"{_SCREENS}.yaml_view:YamlScreen",
+        argument="device ID, or deployment NAME",
+    ),
+    ViewKind("help", (), "keys, commands and filters", f"{_SCREENS}.help:HelpScreen"),
+    ViewKind("job", (), "the results of a job", f"{_SCREENS}.job:JobScreen", argument="NUMBER"),
 )
 
 _BY_NAME: Final = {name: kind for kind in VIEWS for name in (kind.name, *kind.aliases)}

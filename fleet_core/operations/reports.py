@@ -75,6 +75,14 @@ def deployment_record(row: DeploymentRow) -> Record:
     }
 
 
+def deployment_manifest(row: DeploymentRow) -> Record:
+    """Return a Deployment as a person writes it: without what the store and the operator set."""
+    record = row.resource.model_dump(mode="json", by_alias=True)
+    for name in ("generation", "creationTimestamp"):
+        record["metadata"].pop(name, None)
+    return record
+
+
 def failure_record(group: FailureGroup) -> Record:
     """Return a group of failures with its devices and the last lines of their logs."""
     return {

@@ -53,13 +53,13 @@ class DevicesScreen(TableScreen):
         """Redeploy on the marked devices; which deployment is asked for."""
         keys = self.table.target_keys()
         if keys:
-            self.fleet_app.choose_deployment(keys, "redeploy")
+            self.fleet_app.choose_and_start(keys, "redeploy")
 
     def action_logs(self) -> None:
-        """Read logs of the device under the cursor."""
-        key = self.table.cursor_key
-        if key is not None:
-            self.fleet_app.go(f"logs {key}")
+        """Follow logs of the marked devices, else of the one under the cursor."""
+        keys = self.table.target_keys()
+        if keys:
+            self.fleet_app.choose_logs(keys)
 
     def action_describe(self) -> None:
         """Open the device under the cursor."""

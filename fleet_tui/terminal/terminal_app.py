@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import constants
@@ -21,6 +22,7 @@ from fleet_tui.terminal.hang_up import ExitDeadline, HangUpWatcher
 from fleet_tui.themes import theme_for, themes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
     from rich.console import RenderableType
@@ -53,6 +55,7 @@ class TerminalApp(App[int]):
         super().__init__(ansi_color=native or None)
         self.frames_dropped = 0
         """Frames that were not drawn because the terminal was behind."""
+        self._is_given_away = False
         self._owed_screen: Screen[Any] | None = None
         self._owed_regions: set[Region] = set()
         for theme in themes():
@@ -78,6 +81,21 @@ class TerminalApp(App[int]):
         gc.freeze()
         gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
+    @property
+    def can_suspend(self) -> bool:
+        """Whether the terminal can be given to another program for a while."""
+        return self._driver is not None and self._driver.can_suspend
+
+    @contextmanager
+    def given_away(self) -> Iterator[None]:
+        """Give the terminal to another program; the event loop goes on, and paints nothing."""
+        with self.suspend():
+            self._is_given_away = True
+            try:
+                yield
+            finally:
+                self._is_given_away = False
+
     def end(self, exit_code: int) -> None:
         """End the app; for signals and hang-ups."""
         self.exit(exit_code, return_code=exit_code)
@@ -90,6 +108,8 @@ class TerminalApp(App[int]):
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Draw a frame, or note what it would have drawn until the terminal can take it."""
         driver = self._driver
+        if self._is_given_away:
+            return
         if renderable is None or not isinstance(driver, TerminalDriver) or not driver.saturated:
             super()._display(screen, renderable)
             return
