@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import work
 from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
 from fleet_core.errors import FleetError
 from fleet_core.operations.plans import Friction, Request
@@ -61,7 +62,15 @@ class FleetApp(TerminalApp):
 
     CSS_PATH = "fleet.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("colon", "prompt_command", "Command", key_display=":", id="app.command"),
+        # With priority, it acts before the next key is handed out: people type ahead.
+        Binding(
+            "colon",
+            "prompt_command",
+            "Command",
+            key_display=":",
+            id="app.command",
+            priority=True,
+        ),
         Binding("question_mark", "go('help')", "Help", key_display="?", id="app.help"),
         Binding("escape", "back", "Back", id="app.back"),
         Binding("ctrl+p", "palette", "Palette", id="app.palette"),
@@ -267,6 +276,17 @@ class FleetApp(TerminalApp):
             self.exit(0)
 
     # What is typed
+
+    @property
+    def is_typing(self) -> bool:
+        """Whether keys go into a text now."""
+        return isinstance(self.focused, Input)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the colon to whoever types it into a text, and to dialogs."""
+        if action == "prompt_command" and (self.is_typing or self.screen.is_modal):
+            return False
+        return super().check_action(action, parameters)
 
     def action_prompt_command(self) -> None:
         """Type a command."""

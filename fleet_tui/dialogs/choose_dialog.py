@@ -30,6 +30,7 @@ class ChooseDialog(ModalScreen[str | None]):
         width: 60; max-width: 90%; height: auto; max-height: 80%;
         border: round $accent; background: $surface; padding: 0 1;
     }
+    ChooseDialog OptionList:focus { border: none; }
     ChooseDialog OptionList { height: auto; max-height: 20; border: none; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

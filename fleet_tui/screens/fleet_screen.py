@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fleet_tui.table.source import Cell
 
 
-class FleetScreen(Screen[None]):
+class FleetScreen(Screen[None], inherit_bindings=False):
     """A view of the fleet.
 
     A subclass gives `compose_body`, `location` and `title_cells`, and `tick`s what it shows. The
@@ -32,7 +32,15 @@ class FleetScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "prompt_filter", "Filter", key_display="/", id="screen.filter"),
+        # With priority, as `:` in the app, so that it acts before the next key is handed out.
+        Binding(
+            "slash",
+            "prompt_filter",
+            "Filter",
+            key_display="/",
+            id="screen.filter",
+            priority=True,
+        ),
     ]
 
     view_name: ClassVar[str] = ""
@@ -129,8 +137,8 @@ class FleetScreen(Screen[None]):
             self.fleet_app.say("this view takes no filter", "warning")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer a filter only where there is one."""
-        if action == "prompt_filter" and not self.takes_filter:
+        """Offer a filter only where there is one, and nobody types."""
+        if action == "prompt_filter" and (not self.takes_filter or self.fleet_app.is_typing):
             return False
         return super().check_action(action, parameters)
 

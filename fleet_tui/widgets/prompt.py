@@ -120,7 +120,8 @@ class Prompt(Vertical):
         self.query_one("#prompt-mode", Label).update(mode)
         self.add_class("open")
         self._fill(text)
-        self._input.focus()
+        # At once, not by a message: the next key may be in the queue already.
+        self.screen.set_focus(self._input, scroll_visible=False)
         self._offer_completions(text)
 
     def close(self) -> None:
