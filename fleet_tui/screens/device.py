@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from fleet_tui.table.source import Cell
 
 COLUMNS: Final = (
-    Column("name", "DEPLOYMENT / CONTAINER", 16, flex=2, max_width=44),
-    Column("state", "STATE", 18, flex=2, max_width=44),
+    Column("name", "DEPLOYMENT / CONTAINER", 14, flex=2, max_width=44),
+    Column("state", "STATE", 22, flex=1, max_width=44),
     Column("restarts", "RST", 4, align="right"),
     Column("started", "SINCE", 5, align="right"),
     Column("finished", "ENDED", 5, align="right"),
-    Column("detail", "DETAIL", 18, flex=5),
+    Column("detail", "DETAIL", 16, flex=5),
 )
 _READ_AGAIN_S: Final = 1.0
 """A device that changes all the time is read once a second, no more."""
@@ -59,7 +59,6 @@ class DeviceScreen(FleetScreen):
     ]
 
     view_name = "device"
-    body_widget = VirtualTable
 
     def __init__(self, device_id: str) -> None:
         super().__init__()
@@ -151,12 +150,12 @@ class DeviceScreen(FleetScreen):
 
     def _show_last_words(self, slot: int | None) -> None:
         row = self.row_under_cursor
-        title, lines = "", ()
+        said: tuple[str, tuple[str, ...]] = ("", ())
         if row is not None and slot is not None:
             for each in observed(self.view, slot, self.found):
                 if each.name == row.deployment:
-                    title, lines = last_words(each)
-        self.query_one("#detail", TextPane).show(title, lines)
+                    said = last_words(each)
+        self.query_one("#detail", TextPane).show(*said)
 
     # What the read model does not keep
 
@@ -202,8 +201,11 @@ class DeviceScreen(FleetScreen):
     def action_logs(self) -> None:
         """Read the log of the container under the cursor, or of the deployment's."""
         row = self.row_under_cursor
-        where = (row.deployment, row.container) if row is not None else ()
-        self.fleet_app.go(" ".join(word for word in ("logs", self.device_id, *where) if word))
+        if row is None or not row.deployment:
+            self.fleet_app.choose_logs((self.device_id,))
+            return
+        words = ("logs", self.device_id, row.deployment, row.container)
+        self.fleet_app.go(" ".join(word for word in words if word))
 
     def action_redeploy(self) -> None:
         """Run the deployment under the cursor again from its start, on this device."""
@@ -211,7 +213,7 @@ class DeviceScreen(FleetScreen):
         if row is not None and row.deployment:
             self.fleet_app.start("redeploy", Request(deployment=row.deployment, devices=devices))
         else:
-            self.fleet_app.choose_deployment(devices, "redeploy")
+            self.fleet_app.choose_and_start(devices, "redeploy")
 
     def action_yaml(self) -> None:
         """Show all that is stored of it."""

@@ -15,7 +15,7 @@ _FAILING: Final = ("BackOff", "Error", "InitTimeout", "OOMKilled", "Err", "Inval
 
 
 def container_words(status: ContainerStatus) -> Cell:
-    """Return the state as ``kubectl describe pod`` tells it, in one line, and its style."""
+    """Return the state as ``kubectl get pod`` tells it, in few words, and its style."""
     state = status.state
     if state.running is not None:
         return ("Running", "ok") if status.ready else ("Running, not ready", "pending")
@@ -27,7 +27,7 @@ def container_words(status: ContainerStatus) -> Cell:
         return (f"{reason}, exit {ended.exit_code}{signal}", style)
     reason = state.waiting.reason if state.waiting is not None else ""
     failing = any(part in reason for part in _FAILING)
-    return (f"Waiting: {reason}" if reason else "Waiting", "failed" if failing else "pending")
+    return (reason or "Waiting", "failed" if failing else "pending")
 
 
 def container_age_s(status: ContainerStatus, now_s: float) -> tuple[float | None, float | None]:

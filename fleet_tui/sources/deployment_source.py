@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fleet_core.operations.record_filters import matching_deployments
 from fleet_tui.sources.record_source import RecordSource
-from fleet_tui.table import Column, Sort, age_text
+from fleet_tui.table import Column, Sort, span_text
 from fleet_tui.widgets.bars import bar_text
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class DeploymentSource(RecordSource["DeploymentRow"]):
     COLUMNS = (
         Column("deployment", "DEPLOYMENT", 12, flex=2, max_width=36),
         Column("progress", "PROGRESS", BAR_CELLS),
-        Column("matched", "DEVICES", 7, align="right"),
+        Column("matched", "DEVICES", 8, align="right"),
         Column("ok", "OK", 6, align="right"),
         Column("pending", "PEND", 6, align="right"),
         Column("failed", "FAIL", 6, align="right"),
@@ -83,7 +83,7 @@ class DeploymentSource(RecordSource["DeploymentRow"]):
             _count(counts.failed, "failed"),
             _count(counts.offline, "offline"),
             (f"{wanted}{'*' if behind else ''}", "warning" if behind else "text"),
-            (age_text(self.clock() - created_s if created_s else None, fresh_s=0), "dim"),
+            (span_text(self.clock() - created_s if created_s else None), "dim"),
             (record.selector, "dim"),
             (f"{error.device_id}: {error.message}" if error is not None else "", "failed"),
         )

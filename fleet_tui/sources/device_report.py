@@ -11,7 +11,7 @@ from fleet_core.view import Health
 from fleet_core.view.filter_terms import deployment_word
 from fleet_tui.sources.container_words import container_age_s, container_words
 from fleet_tui.sources.device_source import rtt_text
-from fleet_tui.table import age_text
+from fleet_tui.table import age_text, span_text
 from fleet_tui.table.ages import UNKNOWN
 from fleet_tui.themes import Glyphs
 from fleet_tui.widgets.facts import Fact
@@ -33,6 +33,7 @@ GLYPHS: Final = {
     Health.UNKNOWN: Glyphs.UNKNOWN,
 }
 _WORD_STYLES: Final = {"ok": "ok", "pending": "pending", "failed": "failed", "none": "dim"}
+_ORDER: Final = ("failed", "pending", "ok", "none")
 _EVENTS_SHOWN: Final = 50
 _LOG_LINES: Final = 40
 _GIB: Final = 2**30
@@ -61,12 +62,14 @@ class Observed:
 
 
 def observed(view: FleetView, slot: int, found: Inspection | None) -> list[Observed]:
-    """Return the device's deployments by name: the wanted ones, and those still told of."""
-    wanted = view.devices.desired[slot] or {}
-    rows = view.devices.states[slot]
+    """Return the wanted deployments and those still told of; first what fails, then by name."""
+    devices = view.devices
+    wanted, rows = devices.desired[slot] or {}, devices.states[slot]
+    names = sorted({*wanted, *rows})
+    names.sort(key=lambda name: _ORDER.index(deployment_word(devices, slot, name)))
     return [
         Observed(name, wanted.get(name), rows.get(name), _state(rows.get(name), name, found))
-        for name in sorted({*wanted, *rows})
+        for name in names
     ]
 
 
@@ -99,19 +102,13 @@ def _presence(view: FleetView, slot: int) -> Iterator[Fact]:
     health = Health(devices.health[slot])
     seen_s = devices.seen_s[slot]
     interval_s = devices.interval_s[slot]
-    age = age_text(max(0.0, view.now_s - seen_s), fresh_s=_fresh_s(interval_s)) if seen_s else ""
-    evidence = f"heard {age} ago" if age != "ok" else "heard just now"
-    words = f"{GLYPHS[health].value} {health.word}, {evidence if age else 'never heard of'}"
-    yield Fact("HEALTH", words, health.word)
-    yield Fact("BEATS", f"every {interval_s} s")
+    # One line to the second costs little, and says at a glance that the view lives.
+    age = age_text(max(0.0, view.now_s - seen_s), exact=True) if seen_s else ""
+    evidence = f"heard {age} ago (every {interval_s}s)" if age else "never heard of"
+    yield Fact("HEALTH", f"{GLYPHS[health].value} {health.word}, {evidence}", health.word)
     rtt_ms = devices.rtt_ms[slot]
     pinged = not math.isnan(rtt_ms)
     yield Fact("RTT", rtt_text(rtt_ms) if pinged else UNKNOWN, "accent" if pinged else "dim")
-
-
-def _fresh_s(interval_s: int) -> float:
-    """Return the age up to which a sign of life is as fresh as can be: one and a half intervals."""
-    return 1.5 * interval_s
 
 
 def _machine(view: FleetView, slot: int, info: DeviceInfo | None) -> Iterator[Fact]:
@@ -171,7 +168,7 @@ def _deployment_row(view: FleetView, slot: int, each: Observed) -> ReportRow:
         (each.name, "strong"),
         (reason, _WORD_STYLES[word]),
         (str(row.restarts), "warning") if row is not None and row.restarts else ("", "dim"),
-        (age_text(max(0.0, view.now_s - row.at_s), fresh_s=0) if row else "", "dim"),
+        (span_text(max(0.0, view.now_s - row.at_s)) if row else "", "dim"),
         ("", "dim"),
         behind,
     )
@@ -214,8 +211,8 @@ def _container_row(name: str, status: ContainerStatus, kind: str, now_s: float) 
         (f"  {status.name}", "text"),
         (words, style),
         (str(status.restart_count), "warning") if status.restart_count else ("", "dim"),
-        (age_text(started_s, fresh_s=0) if started_s is not None else "", "dim"),
-        (age_text(finished_s, fresh_s=0) if finished_s is not None else "", "dim"),
+        (span_text(started_s) if started_s is not None else "", "dim"),
+        (span_text(finished_s) if finished_s is not None else "", "dim"),
         (" · ".join(part for part in more if part), "dim"),
     )
     return ReportRow(f"container/{name}/{status.name}", cells, name, status.name)
@@ -231,7 +228,7 @@ def _event_rows(view: FleetView, device_id: str) -> Iterator[ReportRow]:
             (f"  {event.deployment or 'device'}", "dim"),
             (event.text, "text"),
             ("", "dim"),
-            (age_text(max(0.0, view.now_s - event.at_s), fresh_s=0), "dim"),
+            (span_text(max(0.0, view.now_s - event.at_s)), "dim"),
             ("", "dim"),
             ("", "dim"),
         )
@@ -244,13 +241,11 @@ def _event_rows(view: FleetView, device_id: str) -> Iterator[ReportRow]:
 
 def last_words(each: Observed) -> tuple[str, tuple[str, ...]]:
     """Return what a deployment has to say: a title, its last error and the failure's log."""
-    wanted, row = each.wanted, each.row
-    specs = [
-        f"observed {row.spec_hash or UNKNOWN}" if row is not None else "",
-        f"wanted {wanted.spec_hash}" if wanted is not None else "",
-    ]
-    title = f"{each.name}  {wanted_words(each)[0]}  spec {', '.join(s for s in specs if s)}"
-    state = each.state
+    wanted, row, state = each.wanted, each.row, each.state
+    specs = [row.spec_hash or UNKNOWN] if row is not None else []
+    if wanted is not None and wanted.spec_hash not in specs:
+        specs.append(f"wanted {wanted.spec_hash}")
+    title = f"{each.name}: {wanted_words(each)[0]}  spec {', '.join(specs)}"
     if state is None:
         return title, ()
     lines = [f"error: {state.last_error}"] if state.last_error else []

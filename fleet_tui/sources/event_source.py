@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fleet_core.view import Event
 from fleet_tui.sources.record_source import RecordSource
-from fleet_tui.table import Column, age_text
+from fleet_tui.table import Column, span_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -50,7 +50,7 @@ class EventSource(RecordSource[Event]):
     def cells_of(self, record: Event) -> Sequence[Cell]:
         """Return the cells of an event."""
         return (
-            (age_text(self.view.now_s - record.at_s, fresh_s=0), "dim"),
+            (span_text(self.view.now_s - record.at_s), "dim"),
             (record.device_id, "text"),
             (record.deployment, "text"),
             (record.text, "text"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fleet_core.operations.record_filters import matching_failures
 from fleet_tui.sources.record_source import RecordSource
-from fleet_tui.table import Column, Sort, age_text
+from fleet_tui.table import Column, Sort, span_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -34,7 +34,7 @@ class FailureSource(RecordSource[FailureRow]):
     COLUMNS = (
         Column("failure", "FAILURE", 20, flex=2, max_width=44),
         Column("how", "HOW", 14, flex=1, max_width=24),
-        Column("devices", "DEVICES", 7, align="right"),
+        Column("devices", "DEVICES", 8, align="right"),
         Column("where", "WHERE", 10, flex=2, max_width=44),
         Column("since", "SINCE", 5, align="right"),
         Column("generation", "GEN", 4, align="right"),
@@ -112,7 +112,7 @@ class FailureSource(RecordSource[FailureRow]):
             (group.how, "failed"),
             (f"{len(group.devices):,}", "text"),
             (places + more, "text"),
-            (age_text(self.view.now_s - group.since_s, fresh_s=0), "dim"),
+            (span_text(self.view.now_s - group.since_s), "dim"),
             (str(group.generation), "dim"),
             (_last_words(group.devices[0]) if group.devices else "", "dim"),
         )
@@ -123,7 +123,7 @@ class FailureSource(RecordSource[FailureRow]):
             ("", "dim"),
             ("", "dim"),
             ("", "dim"),
-            (age_text(self.view.now_s - device.at_s, fresh_s=0), "dim"),
+            (span_text(self.view.now_s - device.at_s), "dim"),
             ("", "dim"),
             (_last_words(device), "text"),
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fleet_tui.jobs import Job, JobState
 from fleet_tui.sources.device_source import rtt_text
 from fleet_tui.sources.record_source import RecordSource
-from fleet_tui.table import Column, Sort, age_text
+from fleet_tui.table import Column, Sort, span_text
 from fleet_tui.widgets.bars import bar_text
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class JobSource(RecordSource[Job]):
             (f"{record.ok:,}", "ok" if record.ok else "dim"),
             (f"{record.failed:,}", "failed" if record.failed else "dim"),
             (f"{record.total:,}", "text"),
-            (age_text(self.clock() - record.started_s, fresh_s=0), "dim"),
+            (span_text(self.clock() - record.started_s), "dim"),
             (record.error, "failed"),
         )
 

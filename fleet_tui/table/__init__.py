@@ -7,7 +7,7 @@ calls `VirtualTable.tick` from its own timer::
     self.set_interval(1 / 4, table.tick)
 """
 
-from fleet_tui.table.ages import age_text
+from fleet_tui.table.ages import age_text, span_text
 from fleet_tui.table.source import Align, Cell, Column, Sort, TableSource
 from fleet_tui.table.static_source import StaticSource
 from fleet_tui.table.virtual_table import VirtualTable
@@ -21,4 +21,5 @@ __all__ = [
     "TableSource",
     "VirtualTable",
     "age_text",
+    "span_text",
 ]

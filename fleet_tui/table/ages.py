@@ -32,3 +32,13 @@ def age_text(age_s: float | None, *, exact: bool = False, fresh_s: float = FRESH
         return "ok" if seconds < fresh_s else f"{int(fresh_s)}s"
     unit_s, letter = next((unit_s, letter) for up_to, unit_s, letter in _UNITS if seconds < up_to)
     return f"{seconds // unit_s}{letter}"
+
+
+def span_text(span_s: float | None) -> str:
+    """Return how long something has been so: ``<1m``, ``5m``, ``2h``, ``3d``; None reads as a dash.
+
+    For what is not told by heartbeats, where ``ok`` would say nothing.
+    """
+    if span_s is not None and span_s < _MINUTE:
+        return "<1m"
+    return age_text(span_s, fresh_s=0)

@@ -94,9 +94,7 @@ class Facts(Widget):
     @property
     def text(self) -> str:
         """What is shown, without styles."""
-        return "\n".join(
-            "".join(text for text, _ in line) for line in self._lines(self.size.width)
-        )
+        return "\n".join("".join(text for text, _ in line) for line in self._lines(self.size.width))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return how many lines the facts take."""
