@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fleet_core.errors import CannotConnectError
 from fleet_core.messaging import LinkState, LinkStatus
 from fleet_core.operations.contexts import Context
 from fleet_core.operations.freshness import FleetStats
@@ -13,6 +14,7 @@ from fleet_tui.options import Options
 from tests.view.fleets import NOW_S, FedView
 
 if TYPE_CHECKING:
+    from fleet_core.messaging import Connection
     from fleet_core.view import FleetView
 
 URL = "nats://127.0.0.1:4222"
@@ -51,6 +53,12 @@ class SteadyFleet(LiveFleet):
     @property
     def stale_because(self) -> str:
         return "the link is gone" if self.figures.stale else ""
+
+    def __getattr__(self, name: str) -> Connection:
+        """There is no connection, unless a test gives it one."""
+        if name == "connection":
+            raise CannotConnectError("this fleet stands still")
+        raise AttributeError(name)
 
     async def close(self) -> None:
         """There is nothing to end."""
