@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet_core.contracts.devices import DEFAULT_HEARTBEAT_INTERVAL_S
 from fleet_core.errors import InvalidInputError
 from fleet_core.operations import parameters
 from fleet_core.operations.durations import parse_duration
@@ -138,7 +139,16 @@ class _Builder:
         """Add what is no question to a fleet."""
         schema = self._add("schema", "print the JSON Schema of a payload", "schema:schema")
         schema.add_argument("name", nargs="?", metavar="NAME", help="none: list the names")
-        self._add("operator", "run the control plane", "control_plane:operator")
+        operator = self._add("operator", "run the control plane", "control_plane:operator")
+        operator.add_argument(
+            "--heartbeat-interval",
+            dest="heartbeat_interval_s",
+            type=_interval,
+            default=DEFAULT_HEARTBEAT_INTERVAL_S,
+            metavar="SECONDS",
+            help="how often devices send a sign of life "
+            f"(default: {DEFAULT_HEARTBEAT_INTERVAL_S}; stale after 2.5, offline after 10 of them)",
+        )
         self._add("version", "print the version", "version:version")
         if with_demo:
             # The demo brings the whole deployment code along: only who asks for it pays.
@@ -218,6 +228,13 @@ def _seconds(text: str) -> float:
         seconds = -1.0
     if not 0 < seconds <= MAX_TIMEOUT_S:
         raise argparse.ArgumentTypeError(f"{text[:32]!r} is no number from 0 to {MAX_TIMEOUT_S}")
+    return seconds
+
+
+def _interval(text: str) -> int:
+    seconds = int(text) if text.isascii() and text.isdecimal() else 0
+    if not 1 <= seconds <= MAX_TIMEOUT_S:
+        raise argparse.ArgumentTypeError(f"{text[:32]!r} is no number from 1 to {MAX_TIMEOUT_S}")
     return seconds
 
 

@@ -19,5 +19,5 @@ async def operator(options: argparse.Namespace) -> NoReturn:
     logging.getLogger("fleet_core.operator").setLevel(logging.INFO)
     settings = context_of(options).settings("fleet-operator")
     narrate(f"operator: NATS at {settings.where()}")
-    await serve(settings)
+    await serve(settings, heartbeat_interval_s=options.heartbeat_interval_s)
     raise AssertionError("the operator ends by being cancelled")

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from fleet_core.deploy.topology import Topology
 
 PROFILE: Final = "demo"
+HEARTBEAT_INTERVAL_S: Final = 5
+"""Six times as often as usual, so that whoever goes away is seen to within a minute."""
+HEARTBEATS_PER_S_MAX: Final = 400
+"""A larger fleet sends its signs of life less often."""
 
 
 async def deploy_demo_fleet(
@@ -40,14 +44,15 @@ async def deploy_demo_fleet(
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(interpret(FleetAgentScore(devices, PROFILE, seed), topology))
-            group.create_task(_deploy_control_plane(topology))
+            group.create_task(_deploy_control_plane(topology, devices))
     except* FleetError as failures:
         raise _first(failures) from failures
     return url
 
 
-async def _deploy_control_plane(topology: Topology) -> None:
-    await interpret(FleetOperatorScore(), topology)
+async def _deploy_control_plane(topology: Topology, devices: int) -> None:
+    interval_s = max(HEARTBEAT_INTERVAL_S, devices // HEARTBEATS_PER_S_MAX)
+    await interpret(FleetOperatorScore(interval_s), topology)
     await interpret(FleetDeploymentsScore.demo(), topology)
 
 

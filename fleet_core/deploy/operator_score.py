@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from fleet_core.contracts.devices import DEFAULT_HEARTBEAT_INTERVAL_S
 from fleet_core.deploy.nats_score import nats_url, settings_for
 from fleet_core.deploy.score import Score, until_ready
 from fleet_core.deploy.topology import Executable, Program
@@ -26,6 +27,9 @@ class FleetOperatorScore(Score[None]):
 
     component: ClassVar[str] = "operator"
 
+    heartbeat_interval_s: int = DEFAULT_HEARTBEAT_INTERVAL_S
+    """How often it has the devices send a sign of life."""
+
     async def deploy(self, topology: Topology) -> None:
         """Have the operator running."""
         url = await nats_url(topology)
@@ -33,7 +37,10 @@ class FleetOperatorScore(Score[None]):
             Program(
                 name=OPERATOR,
                 executable=Executable.FLEET,
-                arguments=lambda _: ("operator", "--nats", url),
+                arguments=lambda _: (
+                    *("operator", "--nats", url),
+                    *("--heartbeat-interval", str(self.heartbeat_interval_s)),
+                ),
             )
         )
 
