@@ -36,7 +36,8 @@ class Palette(ModalScreen[str | None]):
         width: 80; max-width: 90%; height: auto; max-height: 80%; margin-top: 3;
         border: round $accent; background: $surface; padding: 0 1;
     }
-    Palette Input { border: none; height: 1; background: $panel; }
+    Palette Input { border: none; height: 1; background: $panel; padding: 0 1; }
+    Palette Input:focus { border: none; }
     Palette OptionList { height: auto; max-height: 20; border: none; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -40,7 +40,8 @@ class PlanDialog(ModalScreen[bool]):
     PlanDialog Static { height: auto; }
     PlanDialog Horizontal { height: auto; align-horizontal: right; margin-top: 1; }
     PlanDialog Button { margin-left: 2; min-width: 12; border: none; height: 1; }
-    PlanDialog Input { border: none; height: 1; background: $panel; }
+    PlanDialog Input { border: none; height: 1; background: $panel; padding: 0 1; }
+    PlanDialog Input:focus { border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,n", "dismiss(False)", "Cancel", id="plan.cancel"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from fleet_core.contracts.text import printable
 from fleet_tui.themes import styles_for
+from fleet_tui.widgets.cell_line import CellLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 _LINE_MAX_CHARS = 1_000
 
 
-class TextPane(VerticalScroll, can_focus=False):
-    """Hidden while it has nothing to show; the last lines are the ones seen."""
+class TextPane(Vertical):
+    """A title over lines of which the last ones are seen; hidden while there is nothing to show."""
 
     DEFAULT_CSS = """
     TextPane { height: auto; max-height: 30%; background: $surface; display: none; }
     TextPane.shown { display: block; }
+    TextPane VerticalScroll { height: auto; background: $surface; }
     TextPane Static { height: auto; background: $surface; }
     """
 
@@ -33,19 +35,22 @@ class TextPane(VerticalScroll, can_focus=False):
         self._shown: tuple[str, tuple[str, ...]] = ("", ())
 
     def compose(self) -> ComposeResult:
-        """Lay out the text."""
-        yield Static(Text())
+        """Lay out the title and the text."""
+        yield CellLine()
+        with VerticalScroll(can_focus=False):
+            yield Static(Text())
 
     def show(self, title: str, lines: Sequence[str]) -> None:
         """Show a title and lines, as text whatever they contain; nothing hides the pane."""
         if (title, tuple(lines)) == self._shown:
             return
         self._shown = (title, tuple(lines))
-        styles = styles_for(self.app.theme)
+        style = styles_for(self.app.theme)["text"]
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(f" {printable(title, _LINE_MAX_CHARS)}", styles["accent"])
-        for line in lines:
-            text.append(f"\n   {printable(line, _LINE_MAX_CHARS)}", styles["text"])
+        for number, line in enumerate(lines):
+            start = "\n" if number else ""
+            text.append(f"{start}   {printable(line, _LINE_MAX_CHARS)}", style)
         self.set_class(bool(title or lines), "shown")
+        self.query_one(CellLine).say([(f" {title}", "accent")])
         self.query_one(Static).update(text)
-        self.scroll_end(animate=False)
+        self.query_one(VerticalScroll).scroll_end(animate=False)
