@@ -1,8 +1,10 @@
-"""The filter language on deployments and failures, whose rows are no devices.
+"""The filter language on deployments, failures and events, whose rows are no devices.
 
 On deployments, words look through name, selector and last error; conditions compare ``name``,
 ``namespace``, ``selector`` and the Deployment's own labels. On failures, ``deployment``,
-``container``, ``cause`` and ``exit`` tell of the failure, and all else of the devices it is on.
+``container``, ``cause`` and ``exit`` tell of the failure, and all else of the devices it is on. On
+events, words look through the event and its device's labels; ``device``, ``deployment`` and
+``event`` tell of the event, and all else of its device.
 """
 
 from __future__ import annotations
@@ -18,7 +20,14 @@ from fleet_core.view.filters import All, Not
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from fleet_core.view import DeploymentRow, FailedDevice, FailureGroup, Filter, FleetView
+    from fleet_core.view import (
+        DeploymentRow,
+        Event,
+        FailedDevice,
+        FailureGroup,
+        Filter,
+        FleetView,
+    )
     from fleet_core.view.filters import Term
 
 
@@ -43,6 +52,13 @@ def matching_failures(
         if devices:
             kept.append(replace(group, devices=devices, spread=_spread(devices, view)))
     return kept
+
+
+def matching_events(chosen: Filter, events: Iterable[Event], view: FleetView) -> list[Event]:
+    """Return the events that a filter matches, in their order."""
+    if chosen.term is None:
+        return list(events)
+    return [event for event in events if _holds(chosen.term, _on_event(event, view))]
 
 
 def _spread(devices: Iterable[FailedDevice], view: FleetView) -> tuple[tuple[str, int], ...]:
@@ -82,6 +98,21 @@ def _on_failure(
             return _leaf_holds(leaf, fields, text)
         if isinstance(leaf, Word) and _leaf_holds(leaf, fields, text):
             return True
+        return slot is not None and leaf.predicate(view.devices)(slot, view.now_s)
+
+    return holds
+
+
+def _on_event(event: Event, view: FleetView) -> Callable[[Word | Condition], bool]:
+    fields = {"device": event.device_id, "deployment": event.deployment, "event": event.text}
+    slot = view.devices.slot_of.get(event.device_id)
+    labels = view.devices.labels[slot].values() if slot is not None else ()
+    text = " ".join((*fields.values(), *labels))
+
+    def holds(leaf: Word | Condition) -> bool:
+        # A word must not match by what the device says now: the event is past.
+        if isinstance(leaf, Word) or leaf.field in fields:
+            return _leaf_holds(leaf, fields, text)
         return slot is not None and leaf.predicate(view.devices)(slot, view.now_s)
 
     return holds
