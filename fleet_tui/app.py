@@ -159,6 +159,8 @@ class FleetApp(TerminalApp):
 
     def tick(self) -> None:
         """Let time pass: judge healths, and paint what changed on the view that is seen."""
+        if not self.is_running:
+            return  # the screens are being taken down
         self.view.tick(self.clock())
         screen = self.screen
         for seen in (screen, *self.screen_stack[-2:-1]) if screen.is_modal else (screen,):
