@@ -147,6 +147,16 @@ class Progress:
         """Return the image's progress."""
         return self.pulls.get(image, _NOT_PULLED)
 
+    def evidence(self, now_s: float) -> object:
+        """Return what a status depends on; while it is equal, so is the status."""
+        return (
+            self.containers,
+            self.initialised,
+            [pull for pull in self.pulls.values() if pull.error],
+            [each.back_off.remaining_s(now_s) > 0 for each in self.containers.values()],
+            [each.back_off.remaining_s(now_s) > 0 for each in self.pulls.values()],
+        )
+
     def with_started(self, name: str, attempt: int) -> Progress:
         """Return the progress after a run has begun."""
         return self._with(name, replace(self.of(name), attempt=attempt))

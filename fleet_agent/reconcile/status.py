@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from fleet_agent.reconcile.back_off import delay_s
@@ -87,7 +88,7 @@ def _init_status(
     """Return an init container's status; ``place`` is below 0 for those that are done."""
     known = progress.of(container.name)
     found = own.find(Role.INIT, container.name)
-    state = ContainerState(waiting=WaitingState(reason=POD_INITIALIZING))
+    state = _waiting(POD_INITIALIZING)
     last_state = _terminated(known.before_last)
     if progress.initialised or place < 0:
         # Where its record was removed by hand, what came after it proves the success.
@@ -115,7 +116,7 @@ def _service_status(
     found = own.find(Role.SERVICE, container.name)
     before = CONTAINER_CREATING if progress.initialised else POD_INITIALIZING
     if not progress.initialised:
-        state, last_state = ContainerState(waiting=WaitingState(reason=before)), ContainerState()
+        state, last_state = _waiting(before), _UNKNOWN
         # A pull is tried before its turn only while an older spec's services still run.
         if (pull := progress.pull_of(container.image)).error:
             state, last_state = _not_running(known, pull, now_s, before)
@@ -138,7 +139,7 @@ def _service_status(
 
 def _running(found: Snapshot, before: str) -> ContainerState:
     if found.state is RunState.CREATED:
-        return ContainerState(waiting=WaitingState(reason=before))
+        return _waiting(before)
     return ContainerState(running=RunningState(started_at=_moment(found.started_at_s)))
 
 
@@ -148,20 +149,23 @@ def _not_running(
     """Return (state, last state) of a container that waits to be started (again)."""
     if pull.error:
         reason = IMAGE_PULL_BACK_OFF if pull.back_off.remaining_s(now_s) else ERR_IMAGE_PULL
-        waiting = WaitingState(reason=reason, message=pull.error[:_MESSAGE_MAX])
-        return ContainerState(waiting=waiting), _terminated(known.last)
+        return _waiting(reason, pull.error[:_MESSAGE_MAX]), _terminated(known.last)
     if known.last is None:
-        return ContainerState(waiting=WaitingState(reason=before)), ContainerState()
+        return _waiting(before), _UNKNOWN
     if known.back_off.remaining_s(now_s):
         waits = f"back-off {delay_s(known.back_off.ends):.0f}s restarting failed container"
-        waiting = WaitingState(reason=CRASH_LOOP_BACK_OFF, message=waits)
-        return ContainerState(waiting=waiting), _terminated(known.last)
+        return _waiting(CRASH_LOOP_BACK_OFF, waits), _terminated(known.last)
     return _terminated(known.last), _terminated(known.before_last)
+
+
+@lru_cache(maxsize=256)
+def _waiting(reason: str, message: str = "") -> ContainerState:
+    return ContainerState(waiting=WaitingState(reason=reason, message=message))
 
 
 def _terminated(ended: Ended | None) -> ContainerState:
     if ended is None:
-        return ContainerState()
+        return _UNKNOWN
     code = ended.exit_code
     if code is None:
         code = _EXIT_START_ERROR if ended.reason == START_ERROR else _EXIT_KILLED
@@ -178,6 +182,7 @@ def _terminated(ended: Ended | None) -> ContainerState:
     )
 
 
+_UNKNOWN: Final = ContainerState()
 _PROVED: Final = TerminatedState(exit_code=0, reason="Completed")
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 RUNTIME_RETRY_S: Final = 5.0
+SETTLE_S: Final = 0.05
 INVALID_SPEC: Final = "InvalidSpec"
 
 
@@ -61,6 +62,8 @@ class DeploymentWorker:
         self._progress = Progress()
         self._version = 0
         self._wake = Wake()
+        self._told_from: object = None
+        """What the last published status was made from."""
 
     def want(self, desired: Desired) -> None:
         """Have this running; what an older spec is doing is broken off."""
@@ -107,22 +110,34 @@ class DeploymentWorker:
                 return
 
     async def _step(self) -> Action | None:
-        """Do one thing; None where the wish changed before it could be decided."""
+        """Look, and do one thing; None where the wish changed before it could be decided."""
         version = self._version
-        seen = await self._observe()
+        seen = await self._look()
         if self._version != version:
             return None
         if self.desired is None and not self.removing:
+            self._tell(seen)
             await self._wake.wait()
             return None
-        wanted = None if self.removing else self.desired
-        now_s = self._around.clock.monotonic()
-        action = decide(wanted, seen, self._progress, self._around.boot_id, now_s)
+        action = self._decide(seen)
+        self._tell(seen)
+        while isinstance(action, PullImage):
+            # A pull changes nothing that a look would show.
+            await self._unless_changed(actions.pull_image(self._around, action))
+            if self._version != version:
+                return None
+            action = self._decide(seen)
+            self._tell(seen)
         await self._do(action)
         return action
 
-    async def _observe(self) -> Seen:
-        """Look at the containers, take note, and tell."""
+    def _decide(self, seen: Seen) -> Action:
+        wanted = None if self.removing else self.desired
+        now_s = self._around.clock.monotonic()
+        return decide(wanted, seen, self._progress, self._around.boot_id, now_s)
+
+    async def _look(self) -> Seen:
+        """Look at the containers, and take note."""
         desired, version = self.desired, self._version
         everything = self.removing or needs_inits(self._progress)
         seen = await look(self._around, self.name, inits=everything)
@@ -130,7 +145,6 @@ class DeploymentWorker:
             progress = await fold(self._around, desired, seen, self._progress)
             if self._version == version:
                 self._progress = progress
-        self._tell(seen)
         return seen
 
     async def _do(self, action: Action) -> None:
@@ -138,8 +152,6 @@ class DeploymentWorker:
         match action:
             case Remove():
                 await actions.remove(self._around, action)
-            case PullImage():
-                await self._unless_changed(actions.pull_image(self._around, action))
             case RunInit() if desired is not None:
                 running = actions.run_init(self._around, self.name, desired, action)
                 await self._unless_changed(running)
@@ -167,10 +179,13 @@ class DeploymentWorker:
         try:
             while not task.done():
                 await self._wake.wait()
+                if self._version == version and not task.done():
+                    # What starts and ends in one breath is told of by its end.
+                    await self._wake.wait(SETTLE_S)
                 if self._version != version:
                     return
                 if not task.done():
-                    await self._observe()
+                    self._tell(await self._look())
             change = task.result()
         finally:
             if not task.done():
@@ -183,10 +198,14 @@ class DeploymentWorker:
         """Publish how the deployment stands, by the newest wish."""
         if self.removing:
             return
+        now_s = self._around.clock.monotonic()
+        evidence = (self.desired, self._refusal, seen, self._progress.evidence(now_s))
+        if evidence == self._told_from:
+            return
+        self._told_from = evidence
         told: Status | None = None
         if self.desired is not None:
             own, _ = seen.split(self.desired, self._around.boot_id)
-            now_s = self._around.clock.monotonic()
             told = status(self.desired, own, self._progress, now_s)
         states = self._around.states
         if self._refusal is not None:
