@@ -1,106 +1,84 @@
-"""Help: the keys of the view that was seen, the commands, the views, the filters."""
+"""Help: the keys of the view that was seen, what can be typed there, and the filters."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from fleet_tui.screens.text_screen import TextScreen
+from fleet_tui.sources.help_text import Section, help_lines, typed_sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
-    from textual.binding import Binding
+    from textual.binding import ActiveBinding
 
-    from fleet_tui.locations import Location
     from fleet_tui.table.source import Cell
-
-_KEY_CELLS: Final = 18
-FILTERS: Final = (
-    ("berlin", "the word stands in id, labels, version or reason"),
-    ("site=berlin status!=online", "both; a blank means and"),
-    ("age>10m or version~1.4", "~ contains, !~ does not; < <= > >= on age, restarts, rtt"),
-    ("deploy:web=failed", "how a deployment stands: ok, pending, failed, none"),
-    ("cause~exit", "the worst reason"),
-    ("not (ring=1 or hw=pi5)", "brackets; quotes where a value holds a blank"),
-)
 
 
 class HelpScreen(TextScreen):
-    """What can be typed, made from what is really bound."""
+    """What can be pressed and typed, made from what is bound and registered, as it is remapped."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # The key that opens the help closes it too; the id keeps the two together when remapped.
+        Binding("question_mark", "app.back", "Close", key_display="?", show=False, id="app.help"),
+    ]
 
     view_name = "help"
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: tuple[str, list[Binding]] = ("", [])
-
-    @classmethod
-    def at(cls, location: Location) -> Self:
-        """Return the help of whatever is seen."""
-        del location
-        return cls()
+        self._sections: tuple[Section, ...] = ()
+        self._rows: dict[str, Sequence[Cell]] = {}
 
     def on_mount(self) -> None:
         """Write the help of the view beneath."""
-        beneath = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else self
-        name = getattr(beneath, "view_name", "")
-        found: dict[str, Binding] = {}
-        for active in beneath.active_bindings.values():
-            if active.enabled:
-                found.setdefault(active.binding.id or active.binding.action, active.binding)
-        self._seen = (name, list(found.values()))
-        self.text.set_lines(self.help_lines())
+        beneath = self.app.screen_stack[-2]
+        self._sections = (*self._key_sections(beneath), *typed_sections())
+        self.text.paint_row = self._paint_row
+        self._lay_out()
         super().on_mount()
         self.focus_body()
 
-    def help_lines(self) -> list[Cell]:
-        """Return all of it."""
-        return list(self._lines())
+    def on_resize(self) -> None:
+        """Use the room there is."""
+        if self._sections:
+            self._lay_out()
 
-    def _lines(self) -> Iterator[Cell]:
-        from fleet_tui.commands import COMMANDS  # noqa: PLC0415 - it imports the views
-        from fleet_tui.views import VIEWS  # noqa: PLC0415 - as above
+    def _lay_out(self) -> None:
+        lines = help_lines(self._sections, max(self.size.width - 1, 1))
+        texts = ["".join(text for text, _ in line).rstrip() for line in lines]
+        self._rows = dict(zip(texts, lines, strict=True))
+        self.text.set_lines([(text, "text") for text in texts])
 
-        name, bindings = self._seen
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for binding in bindings:
-            if not binding.description:
-                continue
-            room = (binding.id or "app").partition(".")[0]
-            key = self._keys_of(binding, bindings)
-            groups.setdefault(room, []).append((key, binding.description))
-        for room in sorted(groups, key=lambda room: (room == "app", room)):
-            yield from _section(f"keys · {room}" if room != "app" else "keys everywhere")
-            yield from _pairs(dict.fromkeys(groups[room]))
-        yield from _section(f"commands, after : (this view: {name})")
-        yield from _pairs((command.usage, command.help) for command in COMMANDS)
-        yield from _section("views, after : (with a filter: devices /site=berlin)")
-        yield from _pairs((f"{kind.name} {kind.argument}".strip(), kind.help) for kind in VIEWS)
-        yield from _section("filters, after / (the same in `fleet get devices FILTER`)")
-        yield from _pairs(FILTERS)
+    def _paint_row(self, row: Cell) -> Sequence[Cell]:
+        return self._rows.get(row[0], (row,))
 
-    def _keys_of(self, binding: Binding, bindings: list[Binding]) -> str:
-        keys = dict.fromkeys(
-            self.app.get_key_display(each) for each in self._all_keys(binding, bindings)
-        )
-        return " ".join(keys)
-
-    def _all_keys(self, binding: Binding, bindings: list[Binding]) -> list[Binding]:
-        beneath = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else self
-        same = [
-            active.binding
-            for active in beneath.active_bindings.values()
-            if active.binding.action == binding.action
-        ]
-        return same or [each for each in bindings if each is binding]
+    def _key_sections(self, beneath: Screen[object]) -> Iterator[Section]:
+        """Return the keys that are in force there, nearest first."""
+        name = getattr(beneath, "view_name", "") or "view"
+        titles = {
+            "focus": "Keys in the table or text",
+            "screen": f"Keys in {name}",
+            "app": "Keys everywhere",
+        }
+        found: dict[str, dict[str, tuple[list[str], str]]] = {where: {} for where in titles}
+        for active in beneath.active_bindings.values():
+            if active.enabled and active.binding.description:
+                actions = found[_where(active)]
+                keys, _ = actions.setdefault(
+                    active.binding.action, ([], active.binding.description)
+                )
+                keys.append(self.app.get_key_display(active.binding))
+        for where in ("screen", "focus", "app"):
+            pairs = tuple((" ".join(keys), text) for keys, text in found[where].values())
+            yield Section(titles[where], pairs)
 
 
-def _section(title: str) -> Iterator[Cell]:
-    yield ("", "text")
-    yield (f" {title}", "title")
-
-
-def _pairs(pairs: Iterable[tuple[str, str]]) -> Iterator[Cell]:
-    for left, right in pairs:
-        wide = max(_KEY_CELLS, 36 if len(left) > _KEY_CELLS else 0)
-        yield (f"   {left:<{wide}} {right}", "text")
+def _where(active: ActiveBinding) -> str:
+    if isinstance(active.node, App):
+        return "app"
+    return "screen" if isinstance(active.node, Screen) else "focus"

@@ -16,7 +16,9 @@ from fleet_tui.table.lines import fit_text
 from fleet_tui.themes import StyleMap, styles_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from rich.style import Style
 
     from fleet_tui.table.source import Cell
 
@@ -59,6 +61,8 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         """What is highlighted; lower case."""
         self.only = ""
         """Only lines that hold this are shown; lower case."""
+        self.paint_row: Callable[[Cell], Sequence[Cell]] = lambda row: (row,)
+        """Gives the parts of a row styles of their own; the text must stay the same."""
         self._lines: list[Cell] = []
         self._rows: list[Cell] = []
         self._side = 0
@@ -93,6 +97,11 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         self._rows += self._rows_of(fresh)
         self._resized()
 
+    @property
+    def matches(self) -> int:
+        """How many rows hold what is searched."""
+        return sum(self.search in text.lower() for text, _ in self._rows) if self.search else 0
+
     def show_only(self, text: str) -> None:
         """Show only the lines that hold a text; empty shows all."""
         self.only = text.lower()
@@ -103,9 +112,7 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         self.search = text.lower()
         self._match = None
         self.refresh()
-        if not self.search:
-            return 0
-        count = sum(self.search in row.lower() for row, _ in self._rows)
+        count = self.matches
         if count:
             self.action_found(1)
         return count
@@ -119,11 +126,9 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         at = self.scroll_offset.y + y
         if not 0 <= at < len(self._rows):
             return Strip([Segment(" " * width, styles["text"])], width)
-        text, style = self._rows[at]
-        if not self.wrap and self._side:
-            text = text[self._side :]
-        segments = self._segments(text, style, styles, current=at == self._match)
-        strip = Strip(segments).crop(0, width)
+        segments = self._segments(self._rows[at], styles, current=at == self._match)
+        side = 0 if self.wrap else self._side
+        strip = Strip(segments).crop(side, side + width)
         return strip.extend_cell_length(width, styles["text"])
 
     def on_mount(self) -> None:
@@ -215,18 +220,39 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
                 rows.append((text, style))
         return rows
 
-    def _segments(self, text: str, style: str, styles: StyleMap, *, current: bool) -> list[Segment]:
-        plain = styles[style]
+    def _segments(self, row: Cell, styles: StyleMap, *, current: bool) -> list[Segment]:
+        cells = self.paint_row(row)
         if not self.search:
-            return [Segment(text, plain)]
+            return [Segment(text, styles[style]) for text, style in cells]
         mark = styles["title"] if current else styles["accent"]
         mark = mark.chain(mark.__class__(reverse=True))
-        found, start, lower = [], 0, text.lower()
-        while (at := lower.find(self.search, start)) >= 0:
-            end = at + len(self.search)
-            found += [Segment(text[start:at], plain), Segment(text[at:end], mark)]
-            start = end
-        return [*found, Segment(text[start:], plain)]
+        spans = list(_spans(row[0].lower(), self.search))
+        return list(_marked(cells, spans, styles, mark))
+
+
+def _spans(text: str, wanted: str) -> Iterator[tuple[int, int]]:
+    """Return where the wanted text stands."""
+    at = text.find(wanted)
+    while at >= 0:
+        yield at, at + len(wanted)
+        at = text.find(wanted, at + len(wanted))
+
+
+def _marked(
+    cells: Sequence[Cell], spans: Sequence[tuple[int, int]], styles: StyleMap, mark: Style
+) -> Iterator[Segment]:
+    """Return cells as segments, with the spans in the style ``mark``."""
+    offset = 0
+    for text, style in cells:
+        done = 0
+        for start, end in spans:
+            start_here, end_here = max(start - offset, done), min(end - offset, len(text))
+            if start_here < end_here:
+                yield Segment(text[done:start_here], styles[style])
+                yield Segment(text[start_here:end_here], mark)
+                done = end_here
+        yield Segment(text[done:], styles[style])
+        offset += len(text)
 
 
 def _inert(line: Cell) -> Cell:
