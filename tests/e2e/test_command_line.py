@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.stack import manifest
-from tests.support.waiting import eventually
+from tests.support.stack import eventually, manifest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,7 @@ import pytest
 
 from fleet_core.contracts.buckets import AUDIT_STREAM
 from fleet_core.messaging import api_request
-from tests.support.stack import manifest
-from tests.support.waiting import eventually
+from tests.support.stack import eventually, manifest
 
 if TYPE_CHECKING:
     from tests.support.stack import Stack

@@ -18,8 +18,7 @@ from fleet_core.contracts.buckets import (
 from fleet_core.deploy.operator_score import OPERATOR
 from fleet_core.errors import FleetError
 from fleet_core.messaging import KvBucket
-from tests.support.stack import manifest
-from tests.support.waiting import eventually
+from tests.support.stack import eventually, manifest
 
 if TYPE_CHECKING:
     from tests.support.stack import Stack

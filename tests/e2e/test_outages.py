@@ -13,8 +13,8 @@ from fleet_core.deploy.nats_score import NATS, FleetNatsScore
 from fleet_core.deploy.operator_score import OPERATOR, FleetOperatorScore
 from fleet_core.deploy.score import interpret
 from fleet_core.messaging import KvBucket
-from tests.support.stack import manifest
-from tests.support.waiting import eventually, eventually_reads
+from tests.support.stack import eventually, manifest
+from tests.support.waiting import eventually_reads
 
 if TYPE_CHECKING:
     from tests.support.stack import Stack

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fleet_core.contracts.base import decode
@@ -25,6 +26,7 @@ from fleet_core.operations.contexts import Context
 from fleet_core.operations.live import LiveFleet
 from fleet_core.operations.plans import Request
 from fleet_core.operations.registry import operation
+from tests.support import waiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -173,6 +175,10 @@ async def running_stack(profile: Path, devices: int) -> AsyncIterator[Stack]:
         async with await LiveFleet.open(Context.of_url(url), program="test") as fleet:
             await fleet.synced(10)
             yield Stack(topology, url, fleet)
+
+
+eventually = partial(waiting.eventually, timeout_s=20)
+"""A whole fleet on a busy machine takes its time."""
 
 
 def manifest(
