@@ -299,16 +299,18 @@ class FleetApp(TerminalApp):
     @work(group="palette")
     async def action_palette(self) -> None:
         """Find a view, a command, a deployment or a device by a part of its name."""
-        from fleet_tui.dialogs.palette import Palette  # noqa: PLC0415 - seldom needed
+        from fleet_tui.dialogs.palette import palette_of  # noqa: PLC0415 - seldom needed
 
-        line = await self.push_screen_wait(Palette(self.view))
-        if line and line.endswith(" "):
-            screen = self.screen
-            if isinstance(screen, FleetScreen):
-                complete = partial(commands.completions, self)
-                screen.prompt.open(COMMAND, line, complete)
-        elif line:
-            self.run_line(line)
+        chosen = await self.push_screen_wait(palette_of(self))
+        if chosen is None:
+            return
+        screen = self.screen
+        if chosen.bound is not None:
+            await self.run_action(chosen.bound.binding.action, chosen.bound.node)
+        elif not chosen.line.endswith(" "):
+            self.run_line(chosen.line)
+        elif isinstance(screen, FleetScreen):
+            screen.prompt.open(COMMAND, chosen.line, partial(commands.completions, self))
 
     def run_line(self, line: str) -> None:
         """Carry out what was typed after the colon."""
