@@ -78,13 +78,13 @@ def check_terminal(environ: Mapping[str, str]) -> None:
     for name, stream in (("input", sys.__stdin__), ("output", sys.__stdout__)):
         if stream is None or stream.closed or not os.isatty(stream.fileno()):
             raise InvalidInputError(
-                f"fleet-tui needs a terminal: standard {name} is not one",
+                f"standard {name} is no terminal",
                 remedy="run it in a terminal, with `ssh -t` over SSH, or use `fleet get devices`",
             )
     term = environ.get("TERM", "")
     if term in {"", "dumb", "unknown"}:
         said = f"TERM is {term!r}" if term else "TERM is not set"
         raise InvalidInputError(
-            f"fleet-tui needs a terminal that it can draw on: {said}",
+            f"the terminal cannot be drawn on: {said}",
             remedy="set TERM, for example to xterm-256color, or use `fleet get devices`",
         )

@@ -29,7 +29,7 @@ def test_without_a_terminal_it_exits_2_at_once(environ: dict[str, str]) -> None:
     said = ended.stderr.decode()
     assert ended.returncode == 2
     assert said.count("\n") == 1
-    assert "needs a terminal: standard input is not one" in said
+    assert "standard input is no terminal" in said
     assert "fleet get devices" in said
     assert ended.stdout == b""
 
