@@ -45,6 +45,6 @@ def test_on_a_terminal_that_cannot_draw_it_exits_2(term: str, said: str) -> None
 def test_with_output_to_a_file_it_exits_2(tmp_path: Path) -> None:
     command = ["sh", "-c", f'"$@" > {tmp_path}/out', "sh", *SAMPLE]
     with Terminal(command, columns=200) as terminal:
-        terminal.wait_for("standard output is not one")
+        terminal.wait_for("standard output is no terminal")
         assert terminal.wait_exit() == 2
         assert (tmp_path / "out").read_bytes() == b""
