@@ -27,12 +27,11 @@ from fleet_tui.locations import Location
 from fleet_tui.screens.fleet_screen import FleetScreen
 from fleet_tui.screens.table_screen import TableScreen
 from fleet_tui.screens.waiting import WaitingScreen
-from fleet_tui.table import VirtualTable
 from fleet_tui.terminal.terminal_app import TerminalApp
 from fleet_tui.views import VIEWS, view_kind
 from fleet_tui.visits import Visits
 from fleet_tui.widgets.cell_line import CellLine
-from fleet_tui.widgets.prompt import COMMAND, FILTER
+from fleet_tui.widgets.prompt import COMMAND, FILTER, PromptInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +56,7 @@ _MANY_TARGETS: Final = 2
 """From here on a job is shown as a list; one target's result fits in a line."""
 
 
-class FleetApp(TerminalApp):
+class FleetApp(TerminalApp, inherit_bindings=False):
     """The terminal UI for fleet operators."""
 
     CSS_PATH = "fleet.tcss"
@@ -77,6 +76,7 @@ class FleetApp(TerminalApp):
         Binding("left_square_bracket", "visit(-1)", "Earlier view", show=False, id="app.earlier"),
         Binding("right_square_bracket", "visit(1)", "Later view", show=False, id="app.later"),
         Binding("ctrl+c", "leave", "Leave", show=False, priority=True, id="app.leave"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit"),
     ]
 
     def __init__(
@@ -452,12 +452,22 @@ class FleetApp(TerminalApp):
 
 
 def binding_chains() -> dict[str, list[Binding]]:
-    """Return, for each view, the bindings that are in force together there."""
-    chains = {}
+    """Return, for each view and dialog, the bindings that are in force together there."""
+    from fleet_tui.dialogs.choose_dialog import ChooseDialog  # noqa: PLC0415 - seldom needed
+    from fleet_tui.dialogs.palette import Palette  # noqa: PLC0415 - as above
+    from fleet_tui.dialogs.plan_dialog import PlanDialog  # noqa: PLC0415 - as above
+
+    chains: dict[str, Sequence[type[DOMNode]]] = {
+        # A dialog, and the prompt while somebody types, take all keys but those of priority.
+        "choices": [ChooseDialog],
+        "palette": [Palette],
+        "plan": [PlanDialog],
+        "prompt": [PromptInput],
+    }
     for kind in VIEWS:
         screen = kind.screen_class()
-        nodes: list[type[DOMNode]] = [FleetApp, screen]
-        if issubclass(screen, TableScreen):
-            nodes.append(VirtualTable)
-        chains[kind.name] = [binding for node in nodes for binding in bindings_of(node)]
-    return chains
+        chains[kind.name] = [FleetApp, screen, *screen.body_widgets]
+    return {
+        name: [binding for node in nodes for binding in bindings_of(node)]
+        for name, nodes in chains.items()
+    }

@@ -59,6 +59,7 @@ class DeviceScreen(FleetScreen):
     ]
 
     view_name = "device"
+    body_widgets = (VirtualTable,)
 
     def __init__(self, device_id: str) -> None:
         super().__init__()

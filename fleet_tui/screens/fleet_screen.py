@@ -46,6 +46,8 @@ class FleetScreen(Screen[None], inherit_bindings=False):
     view_name: ClassVar[str] = ""
     """What is typed after the colon to get here."""
     takes_filter: ClassVar[bool] = False
+    body_widgets: ClassVar[tuple[type[Widget], ...]] = ()
+    """What in the body takes the focus, and keys with it."""
 
     @classmethod
     def at(cls, location: Location) -> Self:

@@ -32,6 +32,7 @@ class TableScreen(FleetScreen):
     ]
 
     takes_filter = True
+    body_widgets = (VirtualTable,)
     noun: ClassVar[str] = "rows"
 
     def __init__(self, *, filter_text: str = "") -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
 
 from fleet_tui.screens.fleet_screen import FleetScreen
 from fleet_tui.widgets.text_view import TextView
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
 class TextScreen(FleetScreen):
     """A view that is one text."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "prompt_filter", "Search", key_display="/", id="screen.filter"),
+    ]
+
     takes_filter = True
+    body_widgets = (TextView,)
 
     @property
     def text(self) -> TextView:
