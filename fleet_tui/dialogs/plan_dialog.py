@@ -16,7 +16,7 @@ from fleet_core.operations.plans import Friction, counted
 from fleet_tui.themes import styles_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from textual.app import ComposeResult
 
@@ -36,7 +36,7 @@ class PlanDialog(ModalScreen[bool]):
         width: 90%; max-width: 110; height: auto; max-height: 90%;
         border: round $warning; background: $surface; padding: 0 1;
     }
-    PlanDialog VerticalScroll { height: auto; max-height: 60vh; }
+    PlanDialog VerticalScroll { height: auto; max-height: 40vh; }
     PlanDialog Static { height: auto; }
     PlanDialog Horizontal { height: auto; align-horizontal: right; margin-top: 1; }
     PlanDialog Button { margin-left: 2; min-width: 12; border: none; height: 1; }
@@ -47,6 +47,10 @@ class PlanDialog(ModalScreen[bool]):
         Binding("escape,n", "dismiss(False)", "Cancel", id="plan.cancel"),
         Binding("y", "confirm", "Yes", id="plan.confirm"),
         Binding("left,right", "other_button", "Other button", show=False, id="plan.other"),
+        Binding("down,j", "scroll_diff(1)", "Down", show=False, id="plan.down"),
+        Binding("up,k", "scroll_diff(-1)", "Up", show=False, id="plan.up"),
+        Binding("pagedown", "scroll_diff(10)", "Page down", show=False, id="plan.page-down"),
+        Binding("pageup", "scroll_diff(-10)", "Page up", show=False, id="plan.page-up"),
     ]
 
     def __init__(self, plan: Plan) -> None:
@@ -56,8 +60,11 @@ class PlanDialog(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """Lay out the plan, what has to be typed, and the buttons."""
         with Vertical():
-            with VerticalScroll(can_focus=False):
-                yield Static(self.summary(), id="plan-summary")
+            yield Static(self._styled(self._heading()), id="plan-summary")
+            if self.plan.diff:
+                with VerticalScroll(can_focus=False):
+                    yield Static(self._styled(self._diff()), id="plan-diff")
+            yield Static(self._styled([("", "text"), (f"$ {self.plan.command}", "accent")]))
             if self._must_type:
                 yield Static(Text(f"Type {self.plan.confirmation} to go on:"))
                 yield Input(id="plan-typed", select_on_focus=False)
@@ -78,11 +85,11 @@ class PlanDialog(ModalScreen[bool]):
         else:
             self.query_one("#plan-cancel", Button).focus()
 
-    def summary(self) -> Text:
-        """Return the plan as styled text; all of it is shown as text, whatever it contains."""
+    def _styled(self, lines: Iterable[tuple[str, str]]) -> Text:
+        """Return lines as styled text; all of it is shown as text, whatever it contains."""
         styles = styles_for(self.app.theme)
         text = Text()
-        for line, style in self._lines():
+        for line, style in lines:
             text.append(f"{printable(line, 1_000)}\n", styles[style])
         text.rstrip()
         return text
@@ -91,7 +98,7 @@ class PlanDialog(ModalScreen[bool]):
     def _must_type(self) -> bool:
         return self.plan.friction in {Friction.TYPE_NUMBER, Friction.TYPE_NAME}
 
-    def _lines(self) -> Iterator[tuple[str, str]]:
+    def _heading(self) -> Iterator[tuple[str, str]]:
         plan = self.plan
         yield plan.title, "title"
         count = counted(len(plan.devices), "device")
@@ -103,14 +110,18 @@ class PlanDialog(ModalScreen[bool]):
             yield names + (f" … and {more:,} more" if more > 0 else ""), "dim"
         for warning in plan.warnings:
             yield f"! {warning}", "warning"
-        if plan.diff:
-            yield "", "text"
+
+    def _diff(self) -> Iterator[tuple[str, str]]:
+        plan = self.plan
         for line in plan.diff[:_SHOWN_DIFF_LINES]:
             yield line, _DIFF_STYLES.get(line[:1], "text")
         if len(plan.diff) > _SHOWN_DIFF_LINES:
             yield f"… {len(plan.diff) - _SHOWN_DIFF_LINES} more lines", "dim"
-        yield "", "text"
-        yield f"$ {plan.command}", "accent"
+
+    def action_scroll_diff(self, lines: int) -> None:
+        """Scroll the diff."""
+        for scroll in self.query(VerticalScroll):
+            scroll.scroll_relative(y=lines, animate=False)
 
     def action_other_button(self) -> None:
         """Go to the other button."""
