@@ -52,6 +52,8 @@ MESSAGE_S: Final = 6.0
 """How long a message stands in the last line."""
 _ROOT_DEPTH: Final = 2
 """Screens that are never left by going back: Textual's own first one, and the root view."""
+_KEPT_HINTS: Final = ("app.help", "app.back")
+"""Hints that stand at the right, in this order."""
 _MANY_TARGETS: Final = 2
 """From here on a job is shown as a list; one target's result fits in a line."""
 
@@ -174,7 +176,7 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         screen.tick()
         width = self.size.width
         screen.query_one("#header", CellLine).say(*header_cells(self.picture(), width))
-        screen.query_one("#hints", CellLine).say(self._hints(screen))
+        screen.query_one("#hints", CellLine).say(*self._hints(screen))
 
     def picture(self) -> Picture:
         """Return what the header is made from."""
@@ -213,16 +215,19 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         """Tell what went wrong, and the remedy."""
         self.say(str(error), "error", seconds=2 * MESSAGE_S)
 
-    def _hints(self, screen: FleetScreen) -> Sequence[Cell]:
+    def _hints(self, screen: FleetScreen) -> tuple[Sequence[Cell], Sequence[Cell]]:
         if time.monotonic() < self._message_until_s:
-            return [self._message]
-        cells: list[Cell] = [(" ", "dim")]
+            return [self._message], []
+        hints: dict[str, list[Cell]] = {}
         for active in screen.active_bindings.values():
             binding = active.binding
             if binding.show and active.enabled and binding.description:
                 key = self.get_key_display(binding)
-                cells += [(key, "accent"), (f" {binding.description.lower()}  ", "dim")]
-        return cells
+                words = f" {binding.description.lower()}  "
+                hints[binding.id or key] = [(key, "accent"), (words, "dim")]
+        # The right side is never cut: whoever finds no more hints finds the help, and the way out.
+        right = [cell for kept in _KEPT_HINTS for cell in hints.pop(kept, [])]
+        return [(" ", "dim"), *(cell for hint in hints.values() for cell in hint)], right
 
     # Going places
 
@@ -270,8 +275,7 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         """Close what is typed into, else a dialog, else end the app, as ctrl+c does everywhere."""
         screen = self.screen
         if isinstance(screen, FleetScreen) and screen.prompt.is_open:
-            screen.prompt.close()
-            screen.focus_body()
+            screen.leave_prompt()
         elif screen.is_modal:
             screen.dismiss(None)
         else:

@@ -75,7 +75,8 @@ def _apply(app: FleetApp, typed: Location) -> None:
         raise RefusedError(
             "this session reads no files", remedy="apply from a shell: fleet apply -f FILE"
         )
-    path = Path(f"{typed.argument} /{typed.filter}" if typed.filter else typed.argument)
+    # What follows a blank and a slash was read as a filter; here it belongs to the path.
+    path = Path(f"{typed.argument} /{typed.filter}".strip() if typed.filter else typed.argument)
     path = path.expanduser()
     try:
         with path.open("rb") as file:

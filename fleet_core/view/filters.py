@@ -125,7 +125,7 @@ def parse_filter(text: str) -> Filter:
         return Filter(None)
     term = parser.disjunction(0)
     if not parser.at_end():
-        raise parser.error("a ')' too many", "the end, or 'and', 'or'")
+        raise parser.error(parser.surplus(), "the end, or 'and', 'or'")
     return Filter(term)
 
 
@@ -150,6 +150,11 @@ class _Parser:
     def error(self, message: str, expected: str) -> FilterError:
         position = self._end if self.at_end() else self._tokens[self._next].position
         return FilterError(message, position=position, expected=expected)
+
+    def surplus(self) -> str:
+        """Return what is wrong with a token that nothing takes."""
+        text = self._tokens[self._next].text
+        return f"a {text!r} too many" if text == ")" else f"{text!r} makes no sense here"
 
     def disjunction(self, depth: int) -> Term:
         terms = [self._conjunction(depth)]

@@ -48,6 +48,7 @@ class FleetScreen(Screen[None], inherit_bindings=False):
     takes_filter: ClassVar[bool] = False
     body_widgets: ClassVar[tuple[type[Widget], ...]] = ()
     """What in the body takes the focus, and keys with it."""
+    _filter_before = ""
 
     @classmethod
     def at(cls, location: Location) -> Self:
@@ -134,6 +135,7 @@ class FleetScreen(Screen[None], inherit_bindings=False):
     def action_prompt_filter(self) -> None:
         """Type a filter."""
         if self.takes_filter:
+            self._filter_before = self.filter_text()
             self.prompt.open(FILTER, self.filter_text(), self.completions)
         else:
             self.fleet_app.say("this view takes no filter", "warning")
@@ -155,17 +157,32 @@ class FleetScreen(Screen[None], inherit_bindings=False):
     def _submitted(self, event: Prompt.Submitted) -> None:
         event.stop()
         if event.mode == FILTER and not self.fleet_app.try_filter(self, event.text):
+            self.prompt.hand_on()
             return
-        self.prompt.close()
-        self.focus_body()
+        self._close_prompt()
         if event.mode == COMMAND:
             self.fleet_app.run_line(event.text)
+        self.prompt.hand_on(self.app.focused)
 
     @on(Prompt.Left)
     def _left(self, event: Prompt.Left) -> None:
         event.stop()
+        self.leave_prompt()
+
+    def leave_prompt(self) -> None:
+        """Close the prompt; the filter that was in force before it is in force again."""
+        if self.prompt.mode == FILTER and self.filter_text() != self._filter_before:
+            self.fleet_app.try_filter(self, self._filter_before)
+        self._close_prompt()
+        self.prompt.hand_on(self.app.focused)
+
+    def _close_prompt(self) -> None:
         self.prompt.close()
         self.focus_body()
+
+    def on_descendant_focus(self) -> None:
+        """Show the keys that are in force now."""
+        self.fleet_app.paint(self)
 
     def back(self) -> bool:
         """Undo one thing that narrows the view; return whether there was one."""

@@ -75,7 +75,8 @@ class TableScreen(FleetScreen):
 
     def focus_body(self) -> None:
         """Give the focus to the table."""
-        self.table.focus()
+        # At once, not by a message: the next key may be in the queue already.
+        self.set_focus(self.table)
 
     def tick(self) -> None:
         """Follow the read model, and paint the lines that differ."""

@@ -38,7 +38,8 @@ class TextScreen(FleetScreen):
 
     def focus_body(self) -> None:
         """Give the focus to the text."""
-        self.text.focus()
+        # At once, not by a message: the next key may be in the queue already.
+        self.set_focus(self.text)
 
     def title_cells(self) -> tuple[Sequence[Cell], Sequence[Cell]]:
         """Return the name, and what is searched."""

@@ -57,7 +57,7 @@ class DeviceSource(LiveSource):
         super().__init__(view, sort=sort or Sort("device"), clock=clock)
         self._label = label
         self._columns = (
-            Column("device", "DEVICE", 14, flex=2, max_width=40),
+            Column("device", "DEVICE", 16, flex=2, max_width=40),
             Column("state", "STATE", 9),
             Column(label, label.upper(), 6, flex=1, max_width=14),
             Column("labels", "LABELS", 8, flex=2, max_width=44),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from textual.app import ComposeResult
+    from textual.widget import Widget
 
     from fleet_tui.history import History
     from fleet_tui.table.source import Cell
@@ -37,6 +38,41 @@ class PromptInput(Input, inherit_bindings=True):
         Binding("escape", "leave", "Leave", id="prompt.leave"),
     ]
 
+    def __init__(self, *, id: str) -> None:  # noqa: A002 -- every Textual widget calls it so
+        super().__init__(id=id, select_on_focus=False)
+        self.cursor_blink = False
+        self._is_done = False
+        self._ahead: list[events.Key] = []
+
+    def resume(self, receiver: Widget | None) -> None:
+        """Hand on the keys that were typed since enter or escape: to others, or to this."""
+        self._is_done = False
+        ahead, self._ahead = self._ahead, []
+        for key in ahead:
+            (receiver or self).post_message(key)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Carry out a key of the line before the next one is looked at.
+
+        By itself it would first bubble up to the app, and the keys typed after enter, which are in
+        the queue already, would be taken for text. They wait until it is decided whom they are for.
+        """
+        if not isinstance(event, events.Key):
+            await super().on_event(event)
+        elif self._is_done:
+            self._ahead.append(event)
+        else:
+            bound = self.screen.active_bindings.get(event.key)
+            if bound is not None and bound.node is self and bound.enabled:
+                await self.run_action(bound.binding.action)
+            else:
+                await super().on_event(event)
+
+    async def action_submit(self) -> None:
+        """Hand the line in."""
+        self._is_done = True
+        await super().action_submit()
+
     class Asked(Message):
         """A key of the prompt was pressed: ``what`` is ``complete``, ``recall`` or ``leave``."""
 
@@ -55,6 +91,7 @@ class PromptInput(Input, inherit_bindings=True):
 
     def action_leave(self) -> None:
         """Close the prompt."""
+        self._is_done = True
         self.post_message(self.Asked("leave", 0))
 
 
@@ -97,9 +134,7 @@ class Prompt(Vertical):
         """Lay out the input, and a line for completions and errors beneath."""
         with Horizontal():
             yield Label("", id="prompt-mode")
-            field = PromptInput(id="prompt-input", select_on_focus=False)
-            field.cursor_blink = False
-            yield field
+            yield PromptInput(id="prompt-input")
         yield CellLine(id="prompt-note")
 
     @property
@@ -128,6 +163,10 @@ class Prompt(Vertical):
         """Hide it."""
         self.mode = ""
         self.remove_class("open")
+
+    def hand_on(self, receiver: Widget | None = None) -> None:
+        """Hand on what was typed ahead of a decision: to ``receiver``, else to the line itself."""
+        self._input.resume(receiver)
 
     def show_note(self, cells: Sequence[Cell]) -> None:
         """Show something beneath the line: what is wrong, and where."""

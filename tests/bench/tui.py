@@ -14,6 +14,7 @@ import os
 import random
 import re
 import select
+import shlex
 import statistics
 import struct
 import subprocess
@@ -113,7 +114,8 @@ class RawPty:
         try:
             data = os.read(self._master, 1 << 20)
         except OSError:
-            raise SystemExit(f"fleet-tui ended: {self.text()[-2_000:]}") from None
+            time.sleep(timeout_s)  # it has ended: there is nothing to wait on
+            return b""
         self.seen = (self.seen + data)[-_KEPT_BYTES:]
         return data
 
@@ -133,7 +135,7 @@ class RawPty:
         """Return when a text matching the pattern came, in seconds from the start."""
         until = time.perf_counter() + timeout_s
         while not re.search(pattern, self.text()):
-            if time.perf_counter() > until:
+            if time.perf_counter() > until or self.process.poll() is not None:
                 raise SystemExit(f"{pattern!r} never came; the last was:\n{self.text()[-2_000:]}")
             self.read(0.05)
         return time.perf_counter() - self.started_at
@@ -172,11 +174,13 @@ def live_fleet(devices: int, heartbeats_per_s: float) -> Iterator[str]:
             server.stop()
 
 
-def measure(devices: int, heartbeats_per_s: float, seconds: float, keys: int) -> Figures:
+def measure(
+    program: Sequence[str], devices: int, heartbeats_per_s: float, seconds: float, keys: int
+) -> Figures:
     """Run the terminal UI once, and return what was measured."""
     with (
         live_fleet(devices, heartbeats_per_s) as url,
-        RawPty([sys.executable, "-m", "fleet_tui", "--nats", url]) as pty,
+        RawPty([*program, "--nats", url]) as pty,
     ):
         first_paint_s = pty.wait_for(r"\S", 20)
         devices_shown_s = pty.wait_for(rf"\b{devices:,} devices", 60)
@@ -223,11 +227,19 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--rate", type=float, help="heartbeats a second (default: devices / 28.6)")
     parser.add_argument("--seconds", type=float, default=15.0, help="how long to watch it idle")
     parser.add_argument("--keys", type=int, default=300, help="how many keys to press")
+    parser.add_argument(
+        "--program",
+        default=f"{sys.executable} -m fleet_tui",
+        help="what to run in place of this tree's fleet-tui",
+    )
     options = parser.parse_args(argv)
     scales: Sequence[tuple[int, float]] = SCALES
     if options.devices:
         scales = ((options.devices, options.rate or options.devices * 0.035),)
-    runs = [measure(devices, rate, options.seconds, options.keys) for devices, rate in scales]
+    program = shlex.split(options.program)
+    runs = [
+        measure(program, devices, rate, options.seconds, options.keys) for devices, rate in scales
+    ]
     show(runs)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet_core.errors import CannotConnectError
@@ -59,6 +60,10 @@ class SteadyFleet(LiveFleet):
         if name == "connection":
             raise CannotConnectError("this fleet stands still")
         raise AttributeError(name)
+
+    def go_stale(self) -> None:
+        """Lose the link, as far as anybody can see."""
+        self.figures = replace(self.figures, stale=True)
 
     async def close(self) -> None:
         """There is nothing to end."""

@@ -216,7 +216,7 @@ async def test_stale_data_is_told_and_dims_the_rows() -> None:
 
 async def test_hostile_labels_and_versions_are_only_text() -> None:
     fed = sample_fleet()
-    fed.info("evil", version="[red]9[/]", site="a\x1b[31mb", ring="\u202egnal")
+    fed.info("evil", version="[red]9[/]\x1b[31m\u202e")
     app = steady_app(fed, command="devices /evil")
     async with app.run_test(size=WIDE) as pilot:
         await opened(app, pilot)
