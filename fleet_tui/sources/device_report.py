@@ -143,7 +143,7 @@ def _gib(size: int | None) -> str | None:
 
 
 def _ago(moment: datetime, now_s: float) -> str:
-    return f"{age_text(max(0.0, now_s - moment.timestamp()), fresh_s=0)} ago"
+    return f"{span_text(max(0.0, now_s - moment.timestamp()))} ago"
 
 
 # The table

@@ -46,20 +46,24 @@ def fact_lines(facts: Iterable[Fact], width: int) -> list[list[Cell]]:
     columns = max(1, width // COLUMN_MIN_CELLS)
     column_width = width // columns
     lines: list[list[Cell]] = []
-    row: list[Cell] = []
+    free = 0  # columns that are left on the last line
     for fact in shown:
         value = printable(fact.value, _VALUE_MAX_CHARS)
         name = fit_text(f" {fact.name}", name_width)
-        if fact.wide or cell_len(value) > max(column_width - name_width - 1, 1):
-            lines += [row] if row else []
-            row = []
+        span = -(-(name_width + cell_len(value) + 1) // column_width)
+        if fact.wide or span > columns:
             lines += _wrapped(name, value, fact.style, width - name_width)
+            free = 0
             continue
-        row += [(name, "dim"), (fit_text(value, column_width - name_width), fact.style)]
-        if len(row) == 2 * columns:
-            lines.append(row)
-            row = []
-    return [*lines, row] if row else lines
+        if span > free:
+            lines.append([])
+            free = columns
+        free -= span
+        lines[-1] += [
+            (name, "dim"),
+            (fit_text(value, span * column_width - name_width), fact.style),
+        ]
+    return lines
 
 
 def _wrapped(name: str, value: str, style: str, room: int) -> list[list[Cell]]:

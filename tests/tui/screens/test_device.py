@@ -270,6 +270,13 @@ def test_facts_flow_into_the_columns_there_is_room_for() -> None:
     assert len(wide) == 1
 
 
+def test_a_fact_takes_as_many_columns_as_it_needs() -> None:
+    facts = [Fact("BOOT", "5f2c1d7e-" * 4), Fact("OS", "Debian"), Fact("ARCH", "aarch64")]
+    lines = ["".join(text for text, _ in line).rstrip() for line in fact_lines(facts, 120)]
+    assert len(lines) == 2
+    assert lines[0].split() == ["BOOT", "5f2c1d7e-" * 4, "OS", "Debian"]
+
+
 def test_a_long_fact_is_wrapped_and_bounded() -> None:
     lines = fact_lines([Fact("LABELS", "x" * 1_000, wide=True)], 50)
     assert len(lines) == 4
