@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _SHOWN_DEVICES = 8
 _SHOWN_DIFF_LINES = 2_000
+_LINES_AROUND_DIFF = 16
+"""Border, heading, command, what is typed, buttons, and a margin."""
+_DIFF_LINES_MIN = 3
 _DIFF_STYLES = {"+": "ok", "-": "error", "@": "accent"}
 
 
@@ -36,7 +39,7 @@ class PlanDialog(ModalScreen[bool]):
         width: 90%; max-width: 110; height: auto; max-height: 90%;
         border: round $warning; background: $surface; padding: 0 1;
     }
-    PlanDialog VerticalScroll { height: auto; max-height: 40vh; }
+    PlanDialog VerticalScroll { height: auto; }
     PlanDialog Static { height: auto; }
     PlanDialog Horizontal { height: auto; align-horizontal: right; margin-top: 1; }
     PlanDialog Button { margin-left: 2; min-width: 12; border: none; height: 1; }
@@ -84,6 +87,12 @@ class PlanDialog(ModalScreen[bool]):
             self.query_one("#plan-typed", Input).focus()
         else:
             self.query_one("#plan-cancel", Button).focus()
+
+    def on_resize(self) -> None:
+        """Leave room for what stands around the diff, down to the buttons."""
+        around = _LINES_AROUND_DIFF + len(self.plan.warnings)
+        for scroll in self.query(VerticalScroll):
+            scroll.styles.max_height = max(_DIFF_LINES_MIN, self.size.height - around)
 
     def _styled(self, lines: Iterable[tuple[str, str]]) -> Text:
         """Return lines as styled text; all of it is shown as text, whatever it contains."""
