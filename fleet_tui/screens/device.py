@@ -131,7 +131,7 @@ class DeviceScreen(FleetScreen):
             problems += found.problems if found is not None else ()
             facts = device_facts(self.view, slot, found.info if found else None, problems)
             rows = report_rows(self.view, slot, found)
-        self.query_one("#facts", Facts).show(facts)
+        self.query_one("#facts", Facts).show(facts, stale=self.fleet_app.is_stale)
         self._rows = {row.key: row for row in rows}
         self._source.replace((row.key, row.cells) for row in rows)
         self.table.stale = self.fleet_app.is_stale

@@ -36,6 +36,7 @@ _WORD_STYLES: Final = {"ok": "ok", "pending": "pending", "failed": "failed", "no
 _ORDER: Final = ("failed", "pending", "ok", "none")
 _EVENTS_SHOWN: Final = 50
 _LOG_LINES: Final = 40
+_BOOT_ID_CHARS: Final = 24
 _GIB: Final = 2**30
 
 
@@ -88,12 +89,13 @@ def _state(row: StateRow | None, name: str, found: Inspection | None) -> Deploym
 def device_facts(
     view: FleetView, slot: int, info: DeviceInfo | None, problems: Sequence[str]
 ) -> list[Fact]:
-    """Return the facts of a device."""
+    """Return the facts of a device, the most telling first: a small screen shows only those."""
     return [
         *_presence(view, slot),
-        *_machine(view, slot, info),
-        Fact("LABELS", _labels(view, slot), wide=True),
         *(Fact("REFUSED", problem, "warning", wide=True) for problem in problems),
+        Fact("LABELS", _labels(view, slot), wide=True),
+        Fact("AGENT", view.devices.versions[slot] or UNKNOWN),
+        *(_machine(info, view.now_s) if info is not None else ()),
     ]
 
 
@@ -101,36 +103,36 @@ def _presence(view: FleetView, slot: int) -> Iterator[Fact]:
     devices = view.devices
     health = Health(devices.health[slot])
     seen_s = devices.seen_s[slot]
-    interval_s = devices.interval_s[slot]
     # One line to the second costs little, and says at a glance that the view lives.
     age = age_text(max(0.0, view.now_s - seen_s), exact=True) if seen_s else ""
-    evidence = f"heard {age} ago (every {interval_s}s)" if age else "never heard of"
+    evidence = f"{age} ago, every {devices.interval_s[slot]}s" if age else "never heard of"
     yield Fact("HEALTH", f"{GLYPHS[health].value} {health.word}, {evidence}", health.word)
     rtt_ms = devices.rtt_ms[slot]
     pinged = not math.isnan(rtt_ms)
     yield Fact("RTT", rtt_text(rtt_ms) if pinged else UNKNOWN, "accent" if pinged else "dim")
 
 
-def _machine(view: FleetView, slot: int, info: DeviceInfo | None) -> Iterator[Fact]:
-    yield Fact("AGENT", view.devices.versions[slot] or UNKNOWN)
-    if info is None:
-        return
+def _machine(info: DeviceInfo, now_s: float) -> Iterator[Fact]:
     facts = info.inventory
-    yield Fact("BOOT", info.boot_id or UNKNOWN)
-    if info.started_at is not None:
-        yield Fact("STARTED", _ago(info.started_at, view.now_s))
-    size = f", {facts.cpus} cpus" if facts.cpus is not None else ""
+    cpus = f", {facts.cpus} cpus" if facts.cpus is not None else ""
     told = (
-        ("HOST", facts.hostname),
+        ("BOOT", _clipped(info.boot_id)),
+        ("STARTED", _ago(info.started_at, now_s) if info.started_at is not None else None),
+        ("ARCH", f"{facts.arch or UNKNOWN}{cpus}" if facts.arch or cpus else None),
         ("OS", facts.os),
         ("KERNEL", facts.kernel),
-        ("ARCH", f"{facts.arch or UNKNOWN}{size}" if facts.arch or size else None),
-        ("MODEL", facts.model),
         ("MEMORY", _gib(facts.memory_bytes)),
         ("DISK", _gib(facts.disk_bytes)),
+        ("MODEL", facts.model),
         ("RUNTIME", facts.runtime),
+        ("HOST", facts.hostname if facts.hostname != info.device_id else None),
     )
     yield from (Fact(name, value) for name, value in told if value)
+
+
+def _clipped(boot_id: str) -> str:
+    """Return enough of a boot id to tell two apart; the YAML has all of it."""
+    return f"{boot_id[: _BOOT_ID_CHARS - 1]}…" if len(boot_id) > _BOOT_ID_CHARS else boot_id
 
 
 def _labels(view: FleetView, slot: int) -> str:

@@ -84,12 +84,14 @@ class Facts(Widget):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 -- as in Textual
         super().__init__(id=id)
         self._facts: tuple[Fact, ...] = ()
+        self._stale = False
         self._laid_out: tuple[int, list[list[Cell]]] = (-1, [])
 
-    def show(self, facts: Sequence[Fact]) -> None:
-        """Show these facts."""
-        if tuple(facts) == self._facts:
+    def show(self, facts: Sequence[Fact], *, stale: bool = False) -> None:
+        """Show these facts; dimmed where they may be old."""
+        if (tuple(facts), stale) == (self._facts, self._stale):
             return
+        self._stale = stale
         before = len(self._lines(self.size.width))
         self._facts = tuple(facts)
         self._laid_out = (-1, [])
@@ -111,7 +113,7 @@ class Facts(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
-        styles = styles_for(self.app.theme)
+        styles = styles_for(self.app.theme, stale=self._stale)
         width = self.size.width
         lines = self._lines(width)
         line = LineBuilder()

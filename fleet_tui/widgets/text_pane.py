@@ -24,10 +24,12 @@ class TextPane(Vertical):
     """A title over lines of which the last ones are seen; hidden while there is nothing to show."""
 
     DEFAULT_CSS = """
-    TextPane { height: auto; max-height: 30%; background: $surface; display: none; }
+    TextPane { height: auto; background: $surface; display: none; }
     TextPane.shown { display: block; }
-    TextPane VerticalScroll { height: auto; background: $surface; }
-    TextPane Static { height: auto; background: $surface; }
+    TextPane VerticalScroll { height: auto; max-height: 26vh; background: $surface; }
+    TextPane Static {
+        height: auto; background: $surface; text-wrap: nowrap; text-overflow: ellipsis;
+    }
     """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 -- as in Textual

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_core.messaging import KvBucket, connect, ensure_buckets
+from fleet_core.messaging import KvBucket, RequestClient, connect, ensure_buckets
 from fleet_core.operations.contexts import Context
 from fleet_tui.app import FleetApp
 from fleet_tui.options import Options
@@ -42,6 +42,7 @@ class StoredOpener:
 
     async def open(self) -> LiveFleet:
         self.fleet.connection = await connect(self.fleet.context.settings("test"))
+        self.fleet.requests = RequestClient(self.fleet.connection)
         await ensure_buckets(self.fleet.connection)
         await self.store()
         return self.fleet

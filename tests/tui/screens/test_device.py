@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleet_core.contracts.base import encode
+from fleet_core.contracts.commands import PingReply, Verb
 from fleet_core.contracts.states import ContainerState, ContainerStatus, TerminatedState
+from fleet_core.messaging import CommandServer
 from fleet_tui.screens.device import DeviceScreen
 from fleet_tui.sources.container_words import container_words
-from fleet_tui.widgets.facts import Fact, fact_lines
-from tests.support.steady_fleet import steady_app
+from fleet_tui.widgets.facts import Fact, Facts, fact_lines
+from tests.support.steady_fleet import SteadyFleet, steady_app
 from tests.support.stored_fleet import StoredOpener, StoredView, stored_app
 from tests.support.waiting import eventually
 from tests.tui.screens.device_samples import (
@@ -33,6 +36,7 @@ from tests.view.fleets import NOW_S
 if TYPE_CHECKING:
     from textual.pilot import Pilot
 
+    from fleet_core.messaging import Message
     from fleet_tui.app import FleetApp
     from tests.support.nats_server import NatsServer
 
@@ -97,7 +101,7 @@ async def test_facts_and_the_age_of_the_evidence(nats_server: NatsServer) -> Non
         await opened(app, pilot)
         shown = "\n".join(screen_lines(app))
         for fact in (
-            "● online, heard 12s ago (every 30s)",
+            "● online, 12s ago, every 30s",
             "1.3.2",
             "5f2c1d7e-boot",
             "Debian GNU/Linux 12",
@@ -281,3 +285,40 @@ def test_a_long_fact_is_wrapped_and_bounded() -> None:
     lines = fact_lines([Fact("LABELS", "x" * 1_000, wide=True)], 50)
     assert len(lines) == 4
     assert "".join(text for text, _ in lines[-1]).endswith("…")
+
+
+async def test_a_ping_is_told_and_kept(nats_server: NatsServer) -> None:
+    async def answer(_payload: bytes, _message: Message) -> bytes:
+        return encode(PingReply(device_id=DEVICE, agent_version="1.3.2", uptime_s=60))
+
+    app = stored_app(stored_device(), nats_server.url, command=COMMAND)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await opened(app, pilot)
+        opener = app._opener
+        assert isinstance(opener, StoredOpener)
+        server = CommandServer(opener.fleet.connection, DEVICE)
+        server.handle(Verb.PING, answer)
+        serving = asyncio.create_task(server.run())
+        assert re.search("RTT +–", line_with(app, "RTT"))  # noqa: RUF001 -- the dash of what is unknown
+        await pilot.press("p")
+        await eventually(lambda: f"ping {DEVICE}: agent 1.3.2" in "\n".join(screen_lines(app)))
+        await eventually(lambda: re.search(r"RTT +\d+(\.\d)? ms", line_with(app, "RTT")))
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_old_facts_are_dimmed() -> None:
+    app = steady_app(stored_device(), command=COMMAND)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await eventually(lambda: isinstance(app.screen, DeviceScreen))
+        await pilot.pause()
+
+        def styles() -> list[str]:
+            return [str(segment.style) for segment in app.screen.query_one(Facts).render_line(0)]
+
+        bright = styles()
+        fleet = app.fleet
+        assert isinstance(fleet, SteadyFleet)
+        fleet.go_stale()
+        app.tick()
+        assert styles() != bright
