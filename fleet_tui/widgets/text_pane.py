@@ -24,9 +24,9 @@ class TextPane(Vertical):
     """A title over lines of which the last ones are seen; hidden while there is nothing to show."""
 
     DEFAULT_CSS = """
-    TextPane { height: auto; background: $surface; display: none; }
+    TextPane { height: auto; max-height: 30%; background: $surface; display: none; }
     TextPane.shown { display: block; }
-    TextPane VerticalScroll { height: auto; max-height: 26vh; background: $surface; }
+    TextPane VerticalScroll { height: auto; max-height: 24vh; background: $surface; }
     TextPane Static {
         height: auto; background: $surface; text-wrap: nowrap; text-overflow: ellipsis;
     }

@@ -322,3 +322,16 @@ async def test_old_facts_are_dimmed() -> None:
         fleet.go_stale()
         app.tick()
         assert styles() != bright
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 35)])
+async def test_the_last_line_of_a_long_log_is_in_sight(size: tuple[int, int]) -> None:
+    fed = stored_device()
+    log = "".join(f"line {number} {'x' * 90}\n" for number in range(18)) + "the last words"
+    tell(fed, failing_web(log=log))
+    app = steady_app(fed, command=COMMAND)
+    async with app.run_test(size=size) as pilot:
+        await eventually(lambda: isinstance(app.screen, DeviceScreen))
+        await pilot.pause()
+        await eventually(lambda: line_with(app, "| the last words"))
+        assert line_with(app, "migrate"), "the table keeps its place"
