@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet_core.cli.examples import examples_of
 from fleet_core.contracts.devices import DEFAULT_HEARTBEAT_INTERVAL_S
 from fleet_core.errors import InvalidInputError
 from fleet_core.operations import parameters
@@ -20,8 +21,11 @@ EPILOG: Final = """\
 The NATS server is named by --nats, else --context, else $FLEET_NATS_URL, else current-context
 in the config file ($FLEET_CONFIG, else ~/.config/fleet/config.toml).
 
-Standard output is data, standard error is narration. Exit codes: 0 ok, 1 some failed, 2 usage,
-3 cannot connect, 130 interrupted.
+Filters are those of the terminal UI: words match any text; site=berlin, status!=online, age>10m,
+version~1.4, deploy:web=failed, cause~exit, joined by and, or, not, ( ).
+
+fleet COMMAND --help shows examples. Standard output is data, standard error is narration. Exit
+codes: 0 ok, 1 some failed, 2 usage, 3 cannot connect, 130 interrupted.
 """
 FORMATS: Final = ("table", "wide", "json", "yaml")
 KINDS: Final = ("devices", "deployments", "failures")
@@ -47,15 +51,15 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_globals(parser, default_of=lambda value: value)
-    # The same options are understood after the sub-command, where they must not undo those before.
-    everywhere = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    _add_globals(everywhere, default_of=lambda _: argparse.SUPPRESS)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    builder = _Builder(commands, everywhere)
+    builder = _Builder(parser.add_subparsers(metavar="COMMAND", required=True, title="commands"))
     builder.add_views()
     for operation in OPERATIONS.values():
         builder.add_operation(operation)
     builder.add_programs(with_demo="demo" in argv)
+    for command in builder.parsers:
+        # The same options are understood after the sub-command, where they must not undo those
+        # before.
+        _add_globals(command, default_of=lambda _: argparse.SUPPRESS)
     return parser
 
 
@@ -100,25 +104,21 @@ def _add_globals(parser: argparse.ArgumentParser, *, default_of: Callable[[Any],
 class _Builder:
     """Adds the sub-commands."""
 
-    def __init__(
-        self,
-        commands: argparse._SubParsersAction[argparse.ArgumentParser],
-        everywhere: argparse.ArgumentParser,
-    ) -> None:
+    def __init__(self, commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+        self.parsers: list[argparse.ArgumentParser] = []
         self._commands = commands
-        self._everywhere = everywhere
 
     def add_views(self) -> None:
         """Add what only looks."""
         get = self._add("get", "list devices, deployments or failures", "get:get")
-        get.add_argument("kind", choices=KINDS)
+        get.add_argument("kind", type=_plural, choices=KINDS)
         _add_filter_words(get)
         describe = self._add("describe", "show everything about one of them", "describe:describe")
         describe.add_argument("kind", choices=("device", "deployment"))
         describe.add_argument("name", metavar="NAME")
         _add_parameter(describe, parameters.NAMESPACE)
         watch = self._add("watch", "print one line for each change, until ctrl+c", "watch:watch")
-        watch.add_argument("kind", nargs="?", choices=KINDS, default="devices")
+        watch.add_argument("kind", nargs="?", type=_plural, choices=KINDS, default="devices")
         _add_filter_words(watch)
 
     def add_operation(self, operation: Operation) -> None:
@@ -154,7 +154,7 @@ class _Builder:
             # The demo brings the whole deployment code along: only who asks for it pays.
             from fleet_core.cli import demo  # noqa: PLC0415
 
-            demo.add_parser(self._commands, self._everywhere)
+            self.parsers.append(demo.add_parser(self._commands))
         else:
             self._commands.add_parser("demo", help=DEMO_HELP, add_help=False)
 
@@ -163,10 +163,12 @@ class _Builder:
             name,
             help=about,
             description=f"{about[0].upper()}{about[1:]}.",
-            parents=[self._everywhere],
+            epilog=examples_of(name),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
         parser.set_defaults(command=f"fleet_core.cli.{function}")
+        self.parsers.append(parser)
         return parser
 
 
@@ -206,6 +208,11 @@ def _add_parameter(parser: argparse.ArgumentParser, parameter: Parameter) -> Non
     settings["required"] = parameter.required
     settings["default"] = parameter.default
     parser.add_argument(*parameter.flags, **settings)
+
+
+def _plural(kind: str) -> str:
+    """Return ``devices`` for ``device``: both are in people's fingers."""
+    return f"{kind}s" if f"{kind}s" in KINDS else kind
 
 
 def _text(text: str) -> str:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from fleet_core.cli.arguments import DEMO_HELP
+from fleet_core.cli.examples import examples_of
 from fleet_core.cli.exit_codes import FAILED, INTERRUPTED, OK
 from fleet_core.cli.output import Output, narrate
 from fleet_core.contracts.text import printable_lines
@@ -33,14 +34,13 @@ _STDIN_CHUNK_BYTES: Final = 4096
 
 def add_parser(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    everywhere: argparse.ArgumentParser,
-) -> None:
-    """Add the sub-command to the command line."""
+) -> argparse.ArgumentParser:
+    """Add the sub-command to the command line; returns its parser."""
     parser = commands.add_parser(
         "demo",
         help=DEMO_HELP,
         description=DESCRIPTION,
-        parents=[everywhere],
+        epilog=examples_of("demo"),
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -61,6 +61,7 @@ def add_parser(
         help="also end when standard input ends: for programs that start the demo",
     )
     parser.set_defaults(command="fleet_core.cli.demo:demo")
+    return parser
 
 
 def _device_count(text: str) -> int:

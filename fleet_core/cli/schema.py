@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 
 def schema(options: argparse.Namespace) -> int:
-    """Print it; always as JSON, or as YAML where that is asked for."""
+    """Print it; a schema always as JSON, or as YAML where that is asked for."""
     output = Output()
-    if options.name is None:
+    if options.name is None and options.output in ("table", "wide"):
         output.lines(PAYLOADS)
-    elif options.output == "yaml":
-        output.yaml([json_schema(options.name)])
+        return exit_codes.OK
+    printed = list(PAYLOADS) if options.name is None else json_schema(options.name)
+    if options.output == "yaml":
+        output.yaml([printed])
     else:
-        output.json(json_schema(options.name))
+        output.json(printed)
     return exit_codes.OK

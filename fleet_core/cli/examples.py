@@ -1,0 +1,54 @@
+"""What the help of each sub-command ends with: command lines to copy."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EXAMPLES: Final = {
+    "get": """\
+  fleet get devices
+  fleet get devices 'site=berlin and status!=online' -o wide
+  fleet get devices deploy:web=failed -o json | jq -r '.[].id'
+  fleet get failures cause~exit""",
+    "describe": """\
+  fleet describe device berlin-kiosk-017
+  fleet describe deployment web -n shop -o yaml""",
+    "watch": """\
+  fleet watch devices status!=online
+  fleet watch deployments -o json""",
+    "ping": """\
+  fleet ping berlin-kiosk-017
+  fleet ping --filter 'site=berlin and age<10m' -o json""",
+    "logs": """\
+  fleet logs berlin-kiosk-017 web
+  fleet logs berlin-kiosk-017 web/migrate --previous --tail 50
+  fleet logs -f berlin-kiosk-017 web --since 10m""",
+    "redeploy": """\
+  fleet redeploy web berlin-kiosk-017
+  fleet redeploy web --filter 'deploy:web=failed' --dry-run
+  fleet redeploy web --filter site=berlin --yes""",
+    "apply": """\
+  fleet apply -f web.yaml --dry-run
+  fleet apply -f web.yaml --yes
+  fleet get deployments web -o yaml | sed s/1.4/1.5/ | fleet apply -f - --yes""",
+    "delete": """\
+  fleet delete deployment web --dry-run
+  fleet delete deployment web -n shop --yes""",
+    "schema": """\
+  fleet schema
+  fleet schema deployment""",
+    "operator": """\
+  fleet operator --nats nats://127.0.0.1:4222
+  fleet operator --context prod-eu --heartbeat-interval 60""",
+    "version": """\
+  fleet version -o json""",
+    "demo": """\
+  fleet demo
+  fleet demo 2000 --seed 7""",
+}
+"""By sub-command."""
+
+
+def examples_of(command: str) -> str:
+    """Return the end of a sub-command's help."""
+    return f"examples:\n{EXAMPLES[command]}"
