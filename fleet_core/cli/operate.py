@@ -32,6 +32,7 @@ async def operate(options: argparse.Namespace) -> int:
     """Run the operation that the sub-command names."""
     operation = operation_of(options.operation)
     request = request_of(options)
+    _refuse_early(request)
     async with opened(options, operation.buckets(request)) as fleet:
         if operation.mutates and not options.dry_run:
             fleet.context.refuse_if_read_only(operation.id)
@@ -59,6 +60,23 @@ def request_of(options: argparse.Namespace) -> Request:
         given["source"] = given["manifest"]
         given["manifest"] = _read(given["manifest"])
     return Request(**given)
+
+
+def _refuse_early(request: Request) -> None:
+    """Refuse what is wrong whatever the fleet looks like, before a link is waited for.
+
+    Raises:
+        InvalidInputError: devices and a filter are given, or the filter is none.
+    """
+    if not request.filter:
+        return
+    if request.devices:
+        raise InvalidInputError(
+            "both device ids and a filter are given", remedy="give either device ids or a filter"
+        )
+    from fleet_core.view import parse_filter  # noqa: PLC0415 - a ping by id needs no read model
+
+    parse_filter(request.filter)
 
 
 def _read(name: str) -> bytes:
