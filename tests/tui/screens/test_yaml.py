@@ -9,6 +9,8 @@ import yaml
 
 from fleet_core.contracts.base import encode
 from fleet_core.contracts.resources import Deployment
+from fleet_core.errors import InvalidInputError
+from fleet_tui.locations import Location
 from fleet_tui.screens.yaml_view import YamlScreen, yaml_cells
 from tests.support.steady_fleet import steady_app
 from tests.support.stored_fleet import StoredOpener, stored_app
@@ -134,11 +136,9 @@ async def test_a_link_to_it_carries_the_search() -> None:
 
 
 @pytest.mark.parametrize("line", ["yaml", "yaml device", "yaml nonsense web", "yaml web"])
-async def test_what_names_nothing_is_refused(line: str) -> None:
-    app = steady_app(FedView(), command=line)
-    async with app.run_test(size=(80, 24)):
-        await eventually(lambda: "expected what to show" in screen_text(app))
-        assert not isinstance(app.screen, YamlScreen)
+def test_what_names_nothing_is_refused(line: str) -> None:
+    with pytest.raises(InvalidInputError, match="expected what to show"):
+        YamlScreen.at(Location.parse(line))
 
 
 async def test_what_does_not_exist_is_told_and_awaited() -> None:
