@@ -27,6 +27,7 @@ from fleet_tui.locations import Location
 from fleet_tui.screens.fleet_screen import FleetScreen
 from fleet_tui.screens.table_screen import TableScreen
 from fleet_tui.screens.waiting import WaitingScreen
+from fleet_tui.sources.log_choice import deployments_on
 from fleet_tui.terminal.terminal_app import TerminalApp
 from fleet_tui.views import VIEWS, view_kind
 from fleet_tui.visits import Visits
@@ -387,16 +388,13 @@ class FleetApp(TerminalApp, inherit_bindings=False):
     @work(group="choose")
     async def choose_and_start(self, devices: tuple[str, ...], name: str) -> None:
         """Start an operation on devices for one of their deployments, chosen from a list."""
-        chosen = await self._chosen(f"{name} which deployment?", self._deployed_on(devices))
+        chosen = await self._chosen(f"{name} which deployment?", deployments_on(self.view, devices))
         if chosen:
             self.start(name, Request(deployment=chosen, devices=devices))
 
-    @work(group="choose")
-    async def choose_logs(self, devices: tuple[str, ...]) -> None:
-        """Follow the logs of devices for one of their deployments, chosen from a list."""
-        chosen = await self._chosen("logs of which deployment?", self._deployed_on(devices))
-        if chosen:
-            self.go(f"logs {','.join(devices)} {chosen}")
+    def choose_logs(self, devices: tuple[str, ...]) -> None:
+        """Follow the logs of devices; the view asks for the deployment and the container."""
+        self.go(f"logs {','.join(devices)}")
 
     @work(group="edit")
     async def edit_deployment(self, key: str) -> None:
@@ -415,16 +413,6 @@ class FleetApp(TerminalApp, inherit_bindings=False):
             self.say("nothing was changed", "dim")
         else:
             self.start("apply", Request(manifest=manifest, source=f"{name}.yaml"))
-
-    def _deployed_on(self, devices: tuple[str, ...]) -> dict[str, int]:
-        """Return the deployments that devices should run, and on how many of them."""
-        columns = self.view.devices
-        found: dict[str, int] = {}
-        for device in devices:
-            slot = columns.slot_of.get(device)
-            for deployment in (columns.desired[slot] or ()) if slot is not None else ():
-                found[deployment] = found.get(deployment, 0) + 1
-        return found
 
     async def _chosen(self, question: str, found: dict[str, int]) -> str | None:
         from fleet_tui.dialogs.choose_dialog import ChooseDialog  # noqa: PLC0415 - seldom needed

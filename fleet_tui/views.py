@@ -81,7 +81,7 @@ VIEWS: Final = (
         ("log",),
         "a log, followed",
         f"{_SCREENS}.logs:LogsScreen",
-        argument="DEVICE DEPLOYMENT [CONTAINER]",
+        argument="DEVICE[,DEVICE…] [DEPLOYMENT [CONTAINER]]",
     ),
     ViewKind(
         "yaml",

@@ -58,7 +58,8 @@ class ChooseDialog(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         """Give the list the focus."""
-        self.query_one(OptionList).focus()
+        # At once, not by a message: the next key may be in the queue already.
+        self.set_focus(self.query_one(OptionList))
 
     def action_step(self, step: int) -> None:
         """Move the cursor, by the keys of the tables."""

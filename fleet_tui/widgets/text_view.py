@@ -102,6 +102,14 @@ class TextView(ScrollView, can_focus=True, inherit_bindings=False):
         """How many rows hold what is searched."""
         return sum(self.search in text.lower() for text, _ in self._rows) if self.search else 0
 
+    def replace_from(self, first: int, lines: Iterable[Cell]) -> None:
+        """Put lines in the place of those from ``first`` on; what stands before is left alone."""
+        gone = len(self._rows_of(self._lines[first:]))
+        if gone:
+            del self._lines[first:]
+            del self._rows[-gone:]
+        self.add(lines)
+
     def show_only(self, text: str) -> None:
         """Show only the lines that hold a text; empty shows all."""
         self.only = text.lower()
