@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+from collections import deque
 from typing import TYPE_CHECKING, Final, cast
 
 from nats import errors
@@ -37,11 +39,13 @@ async def open_link(settings: ConnectionSettings, server: str, on_lost: Callable
     kind = fast_link.FastLink if fast_link.is_known() else StockLink
     link = kind(client, on_lost)
     complaints: set[str] = set()
+    refusals: deque[Exception] = deque(maxlen=1)
 
     async def closed() -> None:
         on_lost()
 
     async def complained(error: Exception) -> None:
+        refusals.append(error)
         # Once for each text: a refused subject may be published on many times a second.
         level = logging.DEBUG if str(error) in complaints else logging.WARNING
         complaints.add(str(error))
@@ -57,12 +61,18 @@ async def open_link(settings: ConnectionSettings, server: str, on_lost: Callable
                 token=settings.token,
                 inbox_prefix=settings.inbox_prefix,
                 allow_reconnect=False,
+                # Else it tries a server that refuses again, every two seconds, until the timeout.
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
                 connect_timeout=max(1, int(settings.connect_timeout_s)),
                 ping_interval=cast("int", settings.ping_interval_s),
                 max_outstanding_pings=_PING_LIMIT,
                 closed_cb=closed,
                 error_cb=complained,
             )
+    except errors.NoServersError as error:
+        await link.close()
+        raise _cannot_connect(server, refusals[-1] if refusals else error) from error
     except Exception as error:
         await link.close()
         raise _cannot_connect(server, error) from error
@@ -81,6 +91,9 @@ def _cannot_connect(server: str, error: Exception) -> CannotConnectError:
     reason = str(error) or type(error).__name__
     if isinstance(error, TimeoutError | errors.TimeoutError):
         reason = "no answer in time"
+    elif isinstance(error, OSError) and error.errno and error.strerror:
+        # What the operating system says in words; asyncio puts the call itself into `strerror`.
+        reason = os.strerror(error.errno) if error.errno > 0 else error.strerror
     return CannotConnectError(
         f"cannot connect to NATS at {without_credentials(server)}: {reason}",
         remedy="check the URL, that the server runs, and the credentials",
