@@ -15,14 +15,8 @@ from fleet_core.operations.plans import Request
 from fleet_core.view import Health
 from fleet_tui.locations import Location
 from fleet_tui.screens.fleet_screen import FleetScreen
-from fleet_tui.sources.device_report import (
-    GLYPHS,
-    ReportRow,
-    device_facts,
-    last_words,
-    observed,
-    report_rows,
-)
+from fleet_tui.sources.device_facts import GLYPHS, device_facts
+from fleet_tui.sources.device_report import ReportRow, last_words, observed, report_rows
 from fleet_tui.table import Column, StaticSource, VirtualTable
 from fleet_tui.widgets.facts import Fact, Facts
 from fleet_tui.widgets.text_pane import TextPane
@@ -115,6 +109,8 @@ class DeviceScreen(FleetScreen):
         left.append((f"  {GLYPHS[health].value} {health.word}", health.word))
         ok, total = devices.ok[slot], devices.total[slot]
         right: list[Cell] = [(f"deployments {ok}/{total} ok ", "ok" if ok == total else "warning")]
+        if not self._is_there(slot):
+            right = [(f"deployments ?/{total}, as last told ", "dim")]
         if self.problem:
             right.insert(0, ("details may be old  ", "warning"))
         return left, right
@@ -127,14 +123,14 @@ class DeviceScreen(FleetScreen):
         if slot is not None:
             self._read_if_changed(slot)
             found = self.found
-            problems = [self.problem] if self.problem else []
-            problems += found.problems if found is not None else ()
-            facts = device_facts(self.view, slot, found.info if found else None, problems)
+            info = found.info if found is not None else None
+            facts = device_facts(self.view, slot, info, self._problems())
             rows = report_rows(self.view, slot, found)
         self.query_one("#facts", Facts).show(facts, stale=self.fleet_app.is_stale)
         self._rows = {row.key: row for row in rows}
         self._source.replace((row.key, row.cells) for row in rows)
-        self.table.stale = self.fleet_app.is_stale
+        # What a device said before it went away is no news either.
+        self.table.stale = self.fleet_app.is_stale or not self._is_there(slot)
         self.table.tick()
         self._show_last_words(slot)
         self.say_title()
@@ -144,6 +140,14 @@ class DeviceScreen(FleetScreen):
         """The deployment, container or event under the cursor."""
         key = self.table.cursor_key
         return self._rows.get(key) if key is not None else None
+
+    def _is_there(self, slot: int | None) -> bool:
+        return slot is not None and self.view.devices.health[slot] <= Health.STALE
+
+    def _problems(self) -> list[Fact]:
+        told = [("NOT READ", self.problem)] if self.problem else []
+        told += [("REFUSED", each) for each in (self.found.problems if self.found else ())]
+        return [Fact(name, text, "warning", wide=True) for name, text in told]
 
     @property
     def _slot(self) -> int | None:
@@ -177,7 +181,7 @@ class DeviceScreen(FleetScreen):
                 self.found = await inspect_device(fleet, self.device_id)
                 self.problem = ""
         except FleetError as error:
-            self.problem = f"the containers could not be read: {error}"
+            self.problem = f"containers and inventory: {error}"
         finally:
             self._reading = False
             self._read_revision = revision

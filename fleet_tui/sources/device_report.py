@@ -1,43 +1,28 @@
-"""What the device view says: facts, deployments with their containers, last words. Pure."""
+"""A device's deployments as rows: wanted against observed, containers, events, last words. Pure."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fleet_core.contracts.text import printable_lines
-from fleet_core.view import Health
 from fleet_core.view.filter_terms import deployment_word
 from fleet_tui.sources.container_words import container_age_s, container_words
-from fleet_tui.sources.device_source import rtt_text
-from fleet_tui.table import age_text, span_text
+from fleet_tui.table import span_text
 from fleet_tui.table.ages import UNKNOWN
-from fleet_tui.themes import Glyphs
-from fleet_tui.widgets.facts import Fact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator
 
-    from fleet_core.contracts.devices import DeviceInfo
     from fleet_core.contracts.states import ContainerStatus, DeploymentState
     from fleet_core.operations.inspect import Inspection
     from fleet_core.view import DesiredRow, FleetView, StateRow
     from fleet_tui.table import Cell
 
-GLYPHS: Final = {
-    Health.ONLINE: Glyphs.ONLINE,
-    Health.STALE: Glyphs.STALE,
-    Health.OFFLINE: Glyphs.OFFLINE,
-    Health.UNKNOWN: Glyphs.UNKNOWN,
-}
 _WORD_STYLES: Final = {"ok": "ok", "pending": "pending", "failed": "failed", "none": "dim"}
 _ORDER: Final = ("failed", "pending", "ok", "none")
 _EVENTS_SHOWN: Final = 50
 _LOG_LINES: Final = 40
-_BOOT_ID_CHARS: Final = 24
-_GIB: Final = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +42,7 @@ class Observed:
     name: str
     wanted: DesiredRow | None
     """None where the manifest does not name it (any more), or there is no manifest."""
+    has_manifest: bool
     row: StateRow | None
     state: DeploymentState | None
     """The whole state, as far as it could be read."""
@@ -65,11 +51,18 @@ class Observed:
 def observed(view: FleetView, slot: int, found: Inspection | None) -> list[Observed]:
     """Return the wanted deployments and those still told of; first what fails, then by name."""
     devices = view.devices
-    wanted, rows = devices.desired[slot] or {}, devices.states[slot]
+    manifest, rows = devices.desired[slot], devices.states[slot]
+    wanted = manifest or {}
     names = sorted({*wanted, *rows})
     names.sort(key=lambda name: _ORDER.index(deployment_word(devices, slot, name)))
     return [
-        Observed(name, wanted.get(name), rows.get(name), _state(rows.get(name), name, found))
+        Observed(
+            name,
+            wanted.get(name),
+            has_manifest=manifest is not None,
+            row=rows.get(name),
+            state=_state(rows.get(name), name, found),
+        )
         for name in names
     ]
 
@@ -81,74 +74,6 @@ def _state(row: StateRow | None, name: str, found: Inspection | None) -> Deploym
     if kept is None or read is None:
         return kept or read
     return read if read.last_event_at >= kept.last_event_at else kept
-
-
-# Facts
-
-
-def device_facts(
-    view: FleetView, slot: int, info: DeviceInfo | None, problems: Sequence[str]
-) -> list[Fact]:
-    """Return the facts of a device, the most telling first: a small screen shows only those."""
-    return [
-        *_presence(view, slot),
-        *(Fact("REFUSED", problem, "warning", wide=True) for problem in problems),
-        Fact("LABELS", _labels(view, slot), wide=True),
-        Fact("AGENT", view.devices.versions[slot] or UNKNOWN),
-        *(_machine(info, view.now_s) if info is not None else ()),
-    ]
-
-
-def _presence(view: FleetView, slot: int) -> Iterator[Fact]:
-    devices = view.devices
-    health = Health(devices.health[slot])
-    seen_s = devices.seen_s[slot]
-    # One line to the second costs little, and says at a glance that the view lives.
-    age = age_text(max(0.0, view.now_s - seen_s), exact=True) if seen_s else ""
-    evidence = f"{age} ago, every {devices.interval_s[slot]}s" if age else "never heard of"
-    yield Fact("HEALTH", f"{GLYPHS[health].value} {health.word}, {evidence}", health.word)
-    rtt_ms = devices.rtt_ms[slot]
-    pinged = not math.isnan(rtt_ms)
-    yield Fact("RTT", rtt_text(rtt_ms) if pinged else UNKNOWN, "accent" if pinged else "dim")
-
-
-def _machine(info: DeviceInfo, now_s: float) -> Iterator[Fact]:
-    facts = info.inventory
-    cpus = f", {facts.cpus} cpus" if facts.cpus is not None else ""
-    told = (
-        ("BOOT", _clipped(info.boot_id)),
-        ("STARTED", _ago(info.started_at, now_s) if info.started_at is not None else None),
-        ("ARCH", f"{facts.arch or UNKNOWN}{cpus}" if facts.arch or cpus else None),
-        ("OS", facts.os),
-        ("KERNEL", facts.kernel),
-        ("MEMORY", _gib(facts.memory_bytes)),
-        ("DISK", _gib(facts.disk_bytes)),
-        ("MODEL", facts.model),
-        ("RUNTIME", facts.runtime),
-        ("HOST", facts.hostname if facts.hostname != info.device_id else None),
-    )
-    yield from (Fact(name, value) for name, value in told if value)
-
-
-def _clipped(boot_id: str) -> str:
-    """Return enough of a boot id to tell two apart; the YAML has all of it."""
-    return f"{boot_id[: _BOOT_ID_CHARS - 1]}…" if len(boot_id) > _BOOT_ID_CHARS else boot_id
-
-
-def _labels(view: FleetView, slot: int) -> str:
-    labels = view.devices.labels[slot]
-    return "  ".join(f"{name}={value}" for name, value in sorted(labels.items())) or "none"
-
-
-def _gib(size: int | None) -> str | None:
-    return None if size is None else f"{size / _GIB:.1f} GiB"
-
-
-def _ago(moment: datetime, now_s: float) -> str:
-    return f"{span_text(max(0.0, now_s - moment.timestamp()))} ago"
-
-
-# The table
 
 
 def report_rows(view: FleetView, slot: int, found: Inspection | None) -> list[ReportRow]:
@@ -180,8 +105,10 @@ def _deployment_row(view: FleetView, slot: int, each: Observed) -> ReportRow:
 def wanted_words(each: Observed) -> Cell:
     """Return what is observed against what is wanted: ``runs generation 7, wanted 8``."""
     wanted, row = each.wanted, each.row
+    if wanted is None and not each.has_manifest:
+        return ("nothing was ordered yet", "dim")
     if wanted is None:
-        return ("not wanted (any more)", "warning")
+        return ("not wanted any more", "warning")
     if row is None:
         return (f"wanted generation {wanted.generation}", "pending")
     if row.spec_hash == wanted.spec_hash:
@@ -236,9 +163,6 @@ def _event_rows(view: FleetView, device_id: str) -> Iterator[ReportRow]:
         )
         # Counted from the oldest, so that a new event does not move the cursor off its own.
         yield ReportRow(f"event/{len(mine) - number}", cells, event.deployment)
-
-
-# The pane beneath the table
 
 
 def last_words(each: Observed) -> tuple[str, tuple[str, ...]]:

@@ -29,6 +29,7 @@ from tests.tui.screens.device_samples import (
     stored_device,
     tell,
     waiting,
+    wanted,
 )
 from tests.tui.screens.screen_text import screen_lines
 from tests.view.fleets import NOW_S
@@ -174,7 +175,7 @@ async def test_without_a_link_it_shows_what_is_known_and_says_what_is_missing() 
     app = steady_app(stored_device(), command=COMMAND)
     async with app.run_test(size=(140, 40)) as pilot:
         await eventually(lambda: isinstance(app.screen, DeviceScreen))
-        await eventually(lambda: "could not be read" in "\n".join(screen_lines(app)))
+        await eventually(lambda: "NOT READ" in "\n".join(screen_lines(app)))
         await pilot.pause()
         # What fails is kept by the read model, so its containers are there all the same.
         assert "init 2/2" in line_with(app, "migrate")
@@ -335,3 +336,43 @@ async def test_the_last_line_of_a_long_log_is_in_sight(size: tuple[int, int]) ->
         await pilot.pause()
         await eventually(lambda: line_with(app, "| the last words"))
         assert line_with(app, "migrate"), "the table keeps its place"
+
+
+async def test_what_a_lost_device_said_last_is_told_as_such() -> None:
+    fed = stored_device()
+    fed.beat(DEVICE, NOW_S - 12)
+    app = steady_app(fed, command=COMMAND)
+    async with app.run_test(size=(120, 35)) as pilot:
+        await eventually(lambda: isinstance(app.screen, DeviceScreen))
+        await pilot.pause()
+        assert not device_screen(app).table.stale
+        app.clock = lambda: NOW_S + 3_600
+        app.tick()
+        await pilot.pause()
+        assert "deployments ?/3, as last told" in line_with(app, f"device {DEVICE}")
+        assert "○ offline, 1h ago" in line_with(app, "HEALTH")
+        assert device_screen(app).table.stale
+
+
+async def test_what_is_refused_of_it_is_told(nats_server: NatsServer) -> None:
+    fed = stored_device()
+    fed.put("device-info", f"info.{DEVICE}", b'{"device_id": 7}')
+    app = stored_app(fed, nats_server.url, command=COMMAND)
+    async with app.run_test(size=(120, 35)) as pilot:
+        await opened(app, pilot)
+        await eventually(lambda: "REFUSED" in "\n".join(screen_lines(app)))
+        assert f"device-info info.{DEVICE}" in line_with(app, "REFUSED")
+
+
+async def test_a_deployment_that_is_wanted_no_more_is_told_as_such() -> None:
+    fed = stored_device()
+    fed.put("device-manifest", DEVICE, encode(wanted(web=8)))
+    app = steady_app(fed, command=COMMAND)
+    async with app.run_test(size=(120, 35)) as pilot:
+        await eventually(lambda: isinstance(app.screen, DeviceScreen))
+        await pilot.pause()
+        assert "not wanted any more" in line_with(app, "metrics")
+        fed.drop("device-manifest", DEVICE)
+        app.tick()
+        await pilot.pause()
+        assert "nothing was ordered yet" in line_with(app, "metrics")
