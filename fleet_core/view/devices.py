@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fleet_core.view.rows import DesiredRow, StateRow
 
 NO_LABELS: Final[dict[str, str]] = {}
+_LABEL_MAPS_MIN: Final = 1_000
+"""So many label sets are kept without asking who has them."""
 _NOTHING: Final[dict[str, DesiredRow]] = {}
 
 
@@ -54,8 +56,9 @@ class DeviceColumns:
         self.revision = array("L")
         """Grows with every change of the row that a table could show."""
         self._free: list[int] = []
-        self._label_maps: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._label_maps: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
         self._label_texts: dict[int, str] = {}
+        self._label_maps_max = _LABEL_MAPS_MIN
 
     def __len__(self) -> int:
         return len(self.slot_of)
@@ -79,10 +82,23 @@ class DeviceColumns:
 
     def shared_labels(self, labels: Mapping[str, str]) -> Mapping[str, str]:
         """Return the one mapping that all devices with these labels share."""
-        key = tuple(sorted((intern(name), intern(value)) for name, value in labels.items()))
-        return self._label_maps.setdefault(key, dict(key))
+        key = tuple(sorted(labels.items()))
+        found = self._label_maps.get(key)
+        if found is None:
+            if len(self._label_maps) >= self._label_maps_max:
+                self._forget_unused_labels()
+            found = {intern(name): intern(value) for name, value in key}
+            self._label_maps[tuple(found.items())] = found
+        return found
 
-    def distinct_labels(self) -> list[dict[str, str]]:
+    def _forget_unused_labels(self) -> None:
+        """Let go of label sets that no device has any more; a hostile one may send many."""
+        used = {id(labels): labels for labels in self.labels}
+        self._label_maps = {tuple(labels.items()): labels for labels in used.values()}
+        self._label_texts = {key: t for key, t in self._label_texts.items() if key in used}
+        self._label_maps_max = max(_LABEL_MAPS_MIN, 2 * len(self._label_maps))
+
+    def distinct_labels(self) -> list[Mapping[str, str]]:
         """Return each set of labels that any device has had, once."""
         return list(self._label_maps.values())
 

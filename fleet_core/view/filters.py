@@ -20,6 +20,8 @@ from fleet_core.errors import InvalidInputError
 from fleet_core.view.filter_terms import FIELDS, OPERATORS, Condition, Predicate, Word
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fleet_core.view.devices import DeviceColumns
 
 MAX_LENGTH: Final = 1_000
@@ -316,5 +318,5 @@ def _values(field: str, devices: DeviceColumns) -> set[str]:
     return {each[field] for each in _label_maps(devices) if field in each}
 
 
-def _label_maps(devices: DeviceColumns) -> list[dict[str, str]]:
+def _label_maps(devices: DeviceColumns) -> list[Mapping[str, str]]:
     return devices.distinct_labels()

@@ -16,20 +16,29 @@ from fleet_core.contracts.buckets import (
     parse_resource_key,
     parse_state_key,
 )
-from fleet_core.contracts.devices import DeviceInfo, DeviceManifest, is_heartbeat_of
 from fleet_core.contracts.resources import Deployment, DeploymentStatus
 from fleet_core.contracts.scores import spec_hash
 from fleet_core.contracts.states import DeploymentState
 from fleet_core.contracts.text import printable
 from fleet_core.errors import InvalidInputError
+from fleet_core.view.devices import NO_LABELS
+from fleet_core.view.digests import (
+    ManifestReader,
+    digest_info,
+    digest_state,
+    is_heartbeat,
+    restarts_of,
+)
 from fleet_core.view.health import Health
-from fleet_core.view.rows import DeploymentRow, DesiredRow, Event, StateRow
-from fleet_core.view.summary import is_failing
+from fleet_core.view.rows import DeploymentRow, Event, StateRow
+from fleet_core.view.summary import is_failing_digest
 
 if TYPE_CHECKING:
     from fleet_core.view.fleet import FleetView
 
 _HEARTBEAT_START: Final = len("heartbeat.")
+_NAMES_KEPT: Final = 10_000
+"""Bounds what hostile names can fill."""
 
 
 class ViewHandler(ABC):
@@ -93,7 +102,7 @@ class HeartbeatHandler(ViewHandler):
         slot = devices.slot_of.get(device_id)
         if slot is None:
             device_id = parse_heartbeat_key(key)
-        if not is_heartbeat_of(value, device_id):
+        if not is_heartbeat(value, device_id):
             raise InvalidInputError(
                 "not a heartbeat of this device", expected="its id and the time, under 96 bytes"
             )
@@ -126,13 +135,13 @@ class InfoHandler(ViewHandler):
         """Take a device's word on itself."""
         del received_at_s
         device_id = parse_info_key(key)
-        info = decode(DeviceInfo, value)
-        _own(info.device_id, device_id)
+        info = digest_info(value)
+        _own(info["device_id"], device_id)
         view = self._view
         slot = view.slot(device_id)
         devices = view.devices
-        devices.labels[slot] = devices.shared_labels(info.labels)
-        devices.versions[slot] = intern(printable(info.agent_version, 64))
+        devices.labels[slot] = devices.shared_labels(info.get("labels", NO_LABELS))
+        devices.versions[slot] = intern(printable(info["agent_version"], 64))
         devices.has_info[slot] = 1
         devices.refresh_text(slot)
         view.touch(slot)
@@ -154,26 +163,18 @@ class ManifestHandler(ViewHandler):
 
     def __init__(self, view: FleetView, bucket: str) -> None:
         super().__init__(view, bucket)
-        self._shared: dict[tuple[tuple[str, int, str], ...], dict[str, DesiredRow]] = {}
+        self._reader = ManifestReader()
 
     def take(self, key: str, value: bytes, received_at_s: float) -> None:
         """Take a device's manifest."""
         del received_at_s
         device_id = parse_manifest_key(key)
-        manifest = decode(DeviceManifest, value)
-        wanted = tuple(
-            (intern(name), entry.generation, intern(entry.spec_hash))
-            for name, entry in sorted(manifest.deployments.items())
-        )
-        desired = self._shared.get(wanted)
-        if desired is None:
-            desired = {name: DesiredRow(number, digest) for name, number, digest in wanted}
-            self._shared[wanted] = desired
+        desired, interval_s = self._reader.read(value)
         view = self._view
         slot = view.slot(device_id)
         view.devices.desired[slot] = desired
-        if view.devices.interval_s[slot] != manifest.heartbeat_interval_s:
-            view.devices.interval_s[slot] = manifest.heartbeat_interval_s
+        if view.devices.interval_s[slot] != interval_s:
+            view.devices.interval_s[slot] = interval_s
             view.judge(slot)
         view.resummarise(slot)
 
@@ -188,40 +189,70 @@ class ManifestHandler(ViewHandler):
 
 
 class StateHandler(ViewHandler):
-    """Takes what devices observe of their deployments."""
+    """Takes what devices observe of their deployments: most of all there is to read."""
+
+    def __init__(self, view: FleetView, bucket: str) -> None:
+        super().__init__(view, bucket)
+        self._names: dict[str, str] = {}
+        self._words: dict[str, str] = {}
 
     def take(self, key: str, value: bytes, received_at_s: float) -> None:
         """Take a state, unless a newer one is known."""
         del received_at_s
-        device_id, name = parse_state_key(key)
-        state = decode(DeploymentState, value)
-        _own(state.device_id, device_id)
-        _own(state.deployment, name)
         view = self._view
+        device_id, name = self._place(key)
+        digest = digest_state(value)
+        if digest["device_id"] != device_id or digest["deployment"] != name:
+            _own(f"{digest['device_id']}/{digest['deployment']}", f"{device_id}/{name}")
+        failing = is_failing_digest(digest)
+        # What is shown in full is checked in full.
+        detail = decode(DeploymentState, value) if failing else None
         slot = view.slot(device_id)
-        known = view.devices.states[slot].get(name)
-        at_s = state.last_event_at.timestamp()
+        states = view.devices.states[slot]
+        known = states.get(name)
+        at_s = digest["last_event_at"].timestamp()
         if known is not None and at_s < known.at_s:
             return
-        failing = is_failing(state)
         row = StateRow(
-            phase=str(state.phase),
-            reason=intern(printable(state.reason, 128)),
-            spec_hash=intern(state.spec_hash or ""),
-            generation=state.generation or 0,
-            restarts=state.restart_count,
+            phase=digest["phase"].value,
+            reason=self._word(digest.get("reason", "")),
+            spec_hash=intern(digest.get("spec_hash") or ""),
+            generation=digest.get("generation") or 0,
+            restarts=restarts_of(digest),
             at_s=at_s,
             failing=failing,
-            detail=state if failing else None,
+            detail=detail,
         )
-        view.devices.states[slot][intern(name)] = row
+        states[name] = row
         if failing:
             view.failing[slot, name] = row
-        else:
+        elif known is not None and known.failing:
             view.failing.pop((slot, name), None)
         if self.synced and (known is None or known.reason != row.reason):
             view.events.append(Event(at_s, device_id, name, row.reason or row.phase))
         view.resummarise(slot)
+
+    def _place(self, key: str) -> tuple[str, str]:
+        """Return device and deployment; names that were seen before are sound already."""
+        prefix, _, rest = key.partition(".")
+        device_id, _, name = rest.partition(".")
+        if prefix == "state" and device_id in self._view.devices.slot_of:
+            known = self._names.get(name)
+            if known is not None:
+                return device_id, known
+        device_id, name = parse_state_key(key)
+        if len(self._names) < _NAMES_KEPT:
+            self._names[name] = intern(name)
+        return device_id, intern(name)
+
+    def _word(self, reason: str) -> str:
+        """Return a reason as it can be shown; there are few different ones."""
+        known = self._words.get(reason)
+        if known is None:
+            known = printable(reason, 128)
+            if len(self._words) < _NAMES_KEPT:
+                self._words[reason] = known
+        return known
 
     def drop(self, key: str) -> None:
         """Forget a state."""

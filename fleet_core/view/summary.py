@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fleet_core.contracts.states import Phase
 
@@ -11,18 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet_core.contracts.states import DeploymentState
+    from fleet_core.view.digests import StateDigest
     from fleet_core.view.rows import DesiredRow, StateRow
 
 FAILING_REASONS: Final = ("BackOff", "Error", "InitTimeout", "OOMKilled", "Invalid")
 """Parts of Kubernetes' words that say that something fails though it is tried again."""
+
+_RUNNING: Final = Phase.RUNNING.value
+_WELL_REASON: Final = "Running"
 
 WELL: Final = 0
 UNDER_WAY: Final = 1
 FAILING: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """A device's deployments in one line."""
 
     ok: int
@@ -41,30 +43,44 @@ def is_failing(state: DeploymentState) -> bool:
     )
 
 
+def is_failing_digest(digest: StateDigest) -> bool:
+    """Tell the same of a state's digest."""
+    if digest["phase"] is Phase.FAILED or digest.get("failure") is not None:
+        return True
+    reason = digest.get("reason", "")
+    return reason != _WELL_REASON and any(part in reason for part in FAILING_REASONS)
+
+
 def summarise(states: Mapping[str, StateRow], desired: Mapping[str, DesiredRow] | None) -> Summary:
     """Return the counts and the worst reason; a state of another spec counts as not there yet."""
     names = states if desired is None else desired
     ok = restarts = severity = 0
-    reason = ""
+    worst = ""
     for name in names:
         state = states.get(name)
-        current = state is not None and (
-            desired is None or state.spec_hash == desired[name].spec_hash
-        )
-        level, words = _judge(state, current=current)
-        restarts += state.restarts if state is not None else 0
-        ok += level == WELL
+        if state is None:
+            level = UNDER_WAY
+        else:
+            restarts += state.restarts
+            if desired is not None and state.spec_hash != desired[name].spec_hash:
+                level = UNDER_WAY
+            elif state.failing:
+                level = FAILING
+            elif state.phase == _RUNNING:
+                ok += 1
+                continue
+            else:
+                level = UNDER_WAY
         if level > severity:
-            severity, reason = level, f"{name} {words}"
-    return Summary(ok, len(names), restarts, severity, reason)
+            severity, worst = level, name
+    if not severity:
+        return Summary(ok, len(names), restarts, WELL, "")
+    wanted = None if desired is None else desired[worst].spec_hash
+    return Summary(ok, len(names), restarts, severity, _reason(worst, states.get(worst), wanted))
 
 
-def _judge(state: StateRow | None, *, current: bool) -> tuple[int, str]:
-    if state is None or not current:
-        return UNDER_WAY, "Pending"
-    if state.failing:
-        restarts = f" ({state.restarts})" if state.restarts else ""
-        return FAILING, f"{state.reason or state.phase}{restarts}"
-    if state.phase == Phase.RUNNING:
-        return WELL, ""
-    return UNDER_WAY, state.reason or state.phase
+def _reason(name: str, state: StateRow | None, wanted: str | None) -> str:
+    if state is None or (wanted is not None and state.spec_hash != wanted):
+        return f"{name} Pending"
+    words = f"{name} {state.reason or state.phase}"
+    return f"{words} ({state.restarts})" if state.failing and state.restarts else words
