@@ -7,11 +7,14 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from rich.text import Text
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from fleet_core.errors import FleetError
+from fleet_core.contracts.text import printable
+from fleet_core.errors import CannotConnectError, FleetError
+from fleet_core.operations.config_file import VIEW_DIGITS
 from fleet_core.operations.plans import Friction, Request
 from fleet_core.operations.registry import operation
 from fleet_core.operations.reports import deployment_manifest
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+EXIT_FAILED: Final = 1
+EXIT_CANNOT_CONNECT: Final = 3
 TICKS_PER_S: Final = 4.0
 MESSAGE_S: Final = 6.0
 """How long a message stands in the last line."""
@@ -78,6 +83,12 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         Binding("ctrl+p", "palette", "Palette", id="app.palette"),
         Binding("left_square_bracket", "visit(-1)", "Earlier view", show=False, id="app.earlier"),
         Binding("right_square_bracket", "visit(1)", "Later view", show=False, id="app.later"),
+        *(
+            Binding(
+                digit, f"saved_view('{digit}')", "Saved view", show=False, id=f"app.view-{digit}"
+            )
+            for digit in VIEW_DIGITS
+        ),
         Binding("ctrl+c", "leave", "Leave", show=False, priority=True, id="app.leave"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit"),
     ]
@@ -145,7 +156,8 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         try:
             self.fleet = await self._opener.open()
         except FleetError as error:
-            self.exit(3, message=str(error))
+            code = EXIT_CANNOT_CONNECT if isinstance(error, CannotConnectError) else EXIT_FAILED
+            self.exit(code, return_code=code, message=Text(printable(f"fleet-tui: {error}")))
             return
         self.go("devices")
         if self.options.command:
@@ -272,6 +284,10 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         with self.visits.held():
             self.go(line)
 
+    def action_saved_view(self, digit: str) -> None:
+        """Carry out the command that the config file gives to a digit."""
+        self.run_line(self.options.views[digit])
+
     def action_leave(self) -> None:
         """Close what is typed into, else a dialog, else end the app, as ctrl+c does everywhere."""
         screen = self.screen
@@ -290,9 +306,11 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         return isinstance(self.focused, Input)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the colon to whoever types it into a text, and to dialogs."""
+        """Leave the colon to whoever types it, and to dialogs; offer only views that are saved."""
         if action == "prompt_command" and (self.is_typing or self.screen.is_modal):
             return False
+        if action == "saved_view":
+            return bool(parameters) and parameters[0] in self.options.views
         return super().check_action(action, parameters)
 
     def action_prompt_command(self) -> None:

@@ -18,6 +18,8 @@ class Options:
     """A command to start with, as ``:devices /site=berlin``."""
     keys: Mapping[str, Any] = field(default_factory=dict)
     """The ``[keys]`` table of the config file."""
+    views: Mapping[str, str] = field(default_factory=dict)
+    """The ``[views]`` table of the config file: commands by digit."""
     state_directory: Path | None = None
     """Where histories are kept; None keeps none."""
     restricted: bool = False

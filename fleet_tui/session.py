@@ -37,6 +37,7 @@ def run_session(wanted: argparse.Namespace) -> int:
     options = Options(
         command=wanted.command,
         keys=config.keys,
+        views=config.views,
         state_directory=None if wanted.ssh else state_directory(os.environ),
         restricted=wanted.ssh,
     )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CONFIG_VARIABLE: Final = "FLEET_CONFIG"
 URL_VARIABLE: Final = "FLEET_NATS_URL"
 CONFIG_MAX_BYTES: Final = 256 * 1024
+VIEW_DIGITS: Final = "123456789"
+"""The keys that views can be saved under."""
 
 
 def config_path(environment: Mapping[str, str] = os.environ) -> Path:
@@ -79,6 +81,8 @@ class ConfigFile:
     by_name: Mapping[str, Context] = field(default_factory=dict)
     keys: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the terminal UI by the ids of their bindings, as they were written."""
+    views: Mapping[str, str] = field(default_factory=dict)
+    """Commands of the terminal UI by the digits, 1 to 9, that carry them out."""
 
 
 def read_config(path: Path) -> ConfigFile:
@@ -107,7 +111,7 @@ def read_config(path: Path) -> ConfigFile:
 
 def parse_config(document: Mapping[str, Any]) -> ConfigFile:
     """Return the contexts of a parsed config file; raises InvalidInputError with the key."""
-    _only_known(document, {"current-context", "contexts", "keys"}, "")
+    _only_known(document, {"current-context", "contexts", "keys", "views"}, "")
     current = _typed(document, "current-context", str, "", "")
     tables = _typed(document, "contexts", dict, {}, "")
     by_name = {}
@@ -117,7 +121,14 @@ def parse_config(document: Mapping[str, Any]) -> ConfigFile:
         by_name[name] = _parse_context(name, table)
     if current and current not in by_name:
         raise _wrong("current-context", f"one of: {', '.join(by_name) or '(no contexts)'}")
-    return ConfigFile(current, by_name, _typed(document, "keys", dict, {}, ""))
+    keys = _typed(document, "keys", dict, {}, "")
+    return ConfigFile(current, by_name, keys, _parse_views(document))
+
+
+def _parse_views(document: Mapping[str, Any]) -> Mapping[str, str]:
+    views = _typed(document, "views", dict, {}, "")
+    _only_known(views, set(VIEW_DIGITS), "views.")
+    return {digit: _typed(views, digit, str, "", "views.") for digit in views}
 
 
 _KEYS: Final = {"nats", "user", "password", "token", "production", "read-only"}

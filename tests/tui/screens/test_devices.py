@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fleet_tui.options import Options
 from fleet_tui.screens.device import DeviceScreen
 from fleet_tui.screens.devices import DevicesScreen
 from tests.support.steady_fleet import SteadyFleet, steady_app
@@ -199,6 +200,18 @@ async def test_earlier_and_later_views() -> None:
         await pilot.press("right_square_bracket")
         await pilot.pause()
         assert devices_screen(app).filter_text() == "ring=1"
+
+
+async def test_a_digit_opens_the_view_saved_under_it() -> None:
+    app = steady_app(sample_fleet(), options=Options(views={"2": ":devices /site=paris"}))
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(app, pilot)
+        await pilot.press("2")
+        await pilot.pause()
+        assert devices_screen(app).filter_text() == "site=paris"
+        await pilot.press("3")  # nothing is saved there
+        await pilot.pause()
+        assert devices_screen(app).filter_text() == "site=paris"
 
 
 async def test_stale_data_is_told_and_dims_the_rows() -> None:
