@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,8 @@ class Freshness:
     """Why, by bucket."""
     complete: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once each bucket has been read."""
+    _first: dict[str, asyncio.Event] = field(default_factory=dict)
+    """Set for each bucket once it has been read."""
 
     @classmethod
     def of(cls, buckets: Iterable[str]) -> Freshness:
@@ -64,12 +67,19 @@ class Freshness:
         """A bucket was read completely."""
         self.stale.pop(bucket, None)
         self.unsynced.discard(bucket)
+        self._first.setdefault(bucket, asyncio.Event()).set()
         if not self.unsynced:
             self.complete.set()
 
     def note_stale(self, bucket: str, reason: str) -> None:
         """A bucket may be old."""
         self.stale[bucket] = reason
+
+    async def wait_synced(self, bucket: str, timeout_s: float) -> None:
+        """Return when a bucket has been read once, or after ``timeout_s``."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._first.setdefault(bucket, asyncio.Event()).wait()
 
 
 class TrackedHandler:

@@ -8,6 +8,14 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
+from fleet_core.contracts.buckets import (
+    DEPLOYMENT_STATUS,
+    DEPLOYMENTS,
+    DEVICE_HEARTBEAT,
+    DEVICE_INFO,
+    DEVICE_MANIFEST,
+    DEVICE_STATE,
+)
 from fleet_core.errors import BrokenError, CannotConnectError, RetryLaterError
 from fleet_core.messaging import KvFeed, RequestClient, connect
 from fleet_core.operations.buckets import VIEW_BUCKETS
@@ -24,6 +32,17 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _RATE_INTERVAL_S: Final = 1.0
+_READ_IN_ORDER: Final = (
+    DEPLOYMENTS.name,
+    DEPLOYMENT_STATUS.name,
+    DEVICE_INFO.name,
+    DEVICE_HEARTBEAT.name,
+    DEVICE_MANIFEST.name,
+    DEVICE_STATE.name,
+)
+"""What people look for first is read first; states are most of the data."""
+_HEAD_START_S: Final = 2.0
+"""A bucket that takes longer, or is not there, no longer holds up the next one."""
 
 
 class LiveFleet:
@@ -162,9 +181,11 @@ class LiveFleet:
     async def _supervise(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                for bucket, feed in self._feeds.items():
-                    group.create_task(feed.run(), name=f"feed-{bucket}")
                 group.create_task(self._measure_rate(), name="feed-rate")
+                for bucket in sorted(self._feeds, key=_place_in_line):
+                    feed = self._feeds[bucket]
+                    group.create_task(feed.run(), name=f"feed-{bucket}")
+                    await self._freshness.wait_synced(bucket, _HEAD_START_S)
         except* Exception as failures:  # noqa: BLE001 - told by `synced` and `stale_because`
             self._failure = failures
             self._freshness.note_stale("", "the feeds have ended")
@@ -176,6 +197,10 @@ class LiveFleet:
             received = sum(feed.stats.received for feed in self._feeds.values())
             self._rate.sample(received, time.monotonic())
             await asyncio.sleep(_RATE_INTERVAL_S)
+
+
+def _place_in_line(bucket: str) -> int:
+    return _READ_IN_ORDER.index(bucket) if bucket in _READ_IN_ORDER else len(_READ_IN_ORDER)
 
 
 async def _connected_or_refused(connection: Connection) -> None:
