@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -23,6 +24,17 @@ class Output:
         self._stream = stream if stream is not None else sys.stdout
         self.closed = False
         """The reader has gone: who only shows things can end."""
+
+    def reader_is_gone(self) -> bool:
+        """Whether nobody reads any more; a pipe tells so before anything more is written."""
+        if not self.closed:
+            with suppress(OSError, ValueError):  # a stream in memory has no reader that can go
+                poll = select.poll()
+                poll.register(self._stream.fileno(), 0)
+                if any(event & select.POLLERR for _, event in poll.poll(0)):
+                    self.closed = True
+                    _point_away(self._stream)
+        return self.closed
 
     def line(self, text: str) -> None:
         """Write one line, at once."""

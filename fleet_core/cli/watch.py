@@ -35,7 +35,7 @@ async def watch(options: argparse.Namespace) -> int:
         known = watcher.rows()
         narrate(f"watching {counted(len(known), options.kind.removesuffix('s'))}; ctrl+c ends it")
         stale = False
-        while not output.closed:
+        while not output.reader_is_gone():
             await asyncio.sleep(INTERVAL_S)
             stale = _tell_staleness(fleet, was_stale=stale)
             fleet.view.tick(time.time())

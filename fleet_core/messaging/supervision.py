@@ -40,6 +40,7 @@ class Supervisor:
         self._listener_ids = itertools.count()
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
 
     def start(self) -> None:
         """Start; a second call changes nothing."""
@@ -48,6 +49,7 @@ class Supervisor:
 
     async def close(self) -> None:
         """End the link; a second call changes nothing."""
+        self._closing = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -88,6 +90,10 @@ class Supervisor:
             except CannotConnectError as error:
                 self._change(replace(self.status, last_error=error.message))
             else:
+                if self._closing:
+                    # The library swallowed the cancellation while it was connecting.
+                    await link.close()
+                    return
                 opened_at = time.monotonic()
                 try:
                     await self._hold(link, without_credentials(server), lost)
@@ -97,6 +103,8 @@ class Supervisor:
                     await link.close()
                 if time.monotonic() - opened_at > _STABLE_AFTER_S:
                     delays.reset()
+            if self._closing:
+                return
             await asyncio.sleep(delays.next_s())
 
     async def _hold(self, link: Link, server: str, lost: asyncio.Event) -> None:

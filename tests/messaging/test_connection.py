@@ -156,3 +156,12 @@ async def test_a_wrong_password_is_told(tmp_path: Path, nats_server: NatsServer)
             await connect(settings)
     finally:
         guarded.stop()
+
+
+async def test_closing_ends_a_link_at_any_moment_of_its_opening(nats_server: NatsServer) -> None:
+    # The library swallows a cancellation that meets the moment in which it has connected.
+    for step in range(80):
+        connection = await connect(settings_of(nats_server), wait=False)
+        await asyncio.sleep(step * 0.0002)
+        async with asyncio.timeout(2):
+            await connection.close()
