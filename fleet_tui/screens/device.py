@@ -17,6 +17,7 @@ from fleet_tui.locations import Location
 from fleet_tui.screens.fleet_screen import FleetScreen
 from fleet_tui.sources.device_facts import GLYPHS, device_facts
 from fleet_tui.sources.device_report import ReportRow, last_words, observed, report_rows
+from fleet_tui.sources.heartbeat_strip import HeartbeatStrip
 from fleet_tui.table import Column, StaticSource, VirtualTable
 from fleet_tui.widgets.facts import Fact, Facts
 from fleet_tui.widgets.text_pane import TextPane
@@ -62,6 +63,7 @@ class DeviceScreen(FleetScreen):
         """What was read of it last."""
         self.problem = ""
         """Why it could not be read."""
+        self._strip = HeartbeatStrip()
         self._source = StaticSource(COLUMNS)
         self._rows: dict[str, ReportRow] = {}
         self._read_revision: int | None = None
@@ -124,7 +126,8 @@ class DeviceScreen(FleetScreen):
             self._read_if_changed(slot)
             found = self.found
             info = found.info if found is not None else None
-            facts = device_facts(self.view, slot, info, self._problems())
+            beats = self._beats(slot)
+            facts = device_facts(self.view, slot, info, self._problems(), beats)
             rows = report_rows(self.view, slot, found)
         self.query_one("#facts", Facts).show(facts, stale=self.fleet_app.is_stale)
         self._rows = {row.key: row for row in rows}
@@ -140,6 +143,10 @@ class DeviceScreen(FleetScreen):
         """The deployment, container or event under the cursor."""
         key = self.table.cursor_key
         return self._rows.get(key) if key is not None else None
+
+    def _beats(self, slot: int) -> str:
+        devices = self.view.devices
+        return self._strip.look(self.view.now_s, devices.seen_s[slot], devices.interval_s[slot])
 
     def _is_there(self, slot: int | None) -> bool:
         return slot is not None and self.view.devices.health[slot] <= Health.STALE

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from fleet_core.view import Health
 from fleet_tui.sources.device_source import rtt_text
+from fleet_tui.sources.heartbeat_strip import MISSED
 from fleet_tui.table import age_text, span_text
 from fleet_tui.table.ages import UNKNOWN
 from fleet_tui.themes import Glyphs
@@ -30,14 +31,20 @@ _GIB: Final = 2**30
 
 
 def device_facts(
-    view: FleetView, slot: int, info: DeviceInfo | None, problems: Sequence[Fact]
+    view: FleetView,
+    slot: int,
+    info: DeviceInfo | None,
+    problems: Sequence[Fact],
+    beats: str,
 ) -> list[Fact]:
     """Return the facts of a device, the most telling first: a small screen shows only those."""
+    version = view.devices.versions[slot] or UNKNOWN
     return [
         *_presence(view, slot),
         *problems,
         Fact("LABELS", _labels(view, slot), wide=True),
-        Fact("AGENT", view.devices.versions[slot] or UNKNOWN),
+        Fact("BEATS", beats or UNKNOWN, "ok" if MISSED not in beats else "warning"),
+        Fact("AGENT", version),
         *(_machine(info, view.now_s) if info is not None else ()),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -376,3 +377,18 @@ async def test_a_deployment_that_is_wanted_no_more_is_told_as_such() -> None:
         app.tick()
         await pilot.pause()
         assert "nothing was ordered yet" in line_with(app, "metrics")
+
+
+async def test_heartbeats_are_drawn_as_they_come_and_as_they_do_not() -> None:
+    fed = stored_device()
+    app = steady_app(fed, command=COMMAND)
+    steps_s = [NOW_S + 10 * step for step in range(13)]
+    async with app.run_test(size=(120, 35)) as pilot:
+        await eventually(lambda: isinstance(app.screen, DeviceScreen))
+        for now_s in steps_s:
+            app.clock = partial(float, now_s)
+            if now_s in {steps_s[2], steps_s[12]}:
+                fed.beat(DEVICE, now_s)
+            app.tick()
+        await pilot.pause()
+        assert re.search("BEATS +▮▮··▮", line_with(app, "BEATS"))
