@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from functools import partial
@@ -54,6 +55,8 @@ _log = logging.getLogger(__name__)
 EXIT_FAILED: Final = 1
 EXIT_CANNOT_CONNECT: Final = 3
 TICKS_PER_S: Final = 4.0
+_LOADING_S: Final = 60.0
+"""A fleet that takes longer to load is shown as far as it has come."""
 MESSAGE_S: Final = 6.0
 """How long a message stands in the last line."""
 _ROOT_DEPTH: Final = 2
@@ -162,6 +165,20 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         self.go("devices")
         if self.options.command:
             self.run_line(self.options.command)
+        await self._settle_once_loaded(self.fleet)
+
+    async def _settle_once_loaded(self, fleet: LiveFleet) -> None:
+        """Keep the garbage collector out of the loading: it would look at everything many times."""
+        if self.is_headless:
+            return
+        gc.disable()
+        try:
+            await fleet.synced(_LOADING_S)
+        except FleetError as error:
+            _log.info("not everything could be loaded: %s", error)
+        finally:
+            gc.enable()
+            self.settle()
 
     async def on_unmount(self) -> None:
         """End jobs, feeds and the link."""
