@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from textual.binding import ActiveBinding
 
@@ -19,6 +19,8 @@ _EXACT, _PREFIX, _WORD, _PART, _LETTERS, _ABOUT = range(6)
 """How well something matches, best first."""
 _MIN_LETTERS: Final = 3
 """Fewer letters in order are found in nearly everything."""
+_FEW: Final = 5_000
+"""Up to so many places, going from one to the next is quicker than looking at each name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,9 @@ class Offer:
 class OfferIndex:
     """Searches offers and device names by what is typed."""
 
-    def __init__(self, offers: Sequence[Offer], devices: Iterable[str]) -> None:
+    def __init__(self, offers: Sequence[Offer], devices: Collection[str]) -> None:
         self._offers = offers
-        self._devices = list(devices)
+        self._devices = devices
         # Device ids are DNS labels: lower case, and never with a line break.
         self._names = "\n".join(("", *self._devices, ""))
 
@@ -60,15 +62,23 @@ class OfferIndex:
     def _called(self, words: Sequence[str], limit: int) -> list[str]:
         """Return names that hold all of the words; the whole name and beginnings come first."""
         if len(words) > 1:
-            names = self._devices
-            for word in sorted(words, key=len, reverse=True):
-                names = [name for name in names if word in name]
-            return names[:limit]
+            return self._called_all(words)[:limit]
         word = words[0]
-        found: dict[str, None] = {}
-        for part in (f"\n{word}\n", f"\n{word}", word):
+        found = {word: None} if word in self._devices else {}
+        for part in (f"\n{word}", word):
             found.update(dict.fromkeys(self._holding(part, limit)))
         return list(found)[:limit]
+
+    def _called_all(self, words: Sequence[str]) -> list[str]:
+        counts = {word: self._names.count(word) for word in words}
+        rarest, *others = sorted(counts, key=counts.__getitem__)
+        if counts[rarest] < _FEW:
+            names = list(self._holding(rarest, _FEW))
+        else:
+            names = [name for name in self._devices if rarest in name]
+        for word in others:
+            names = [name for name in names if word in name]
+        return names
 
     def _holding(self, part: str, limit: int) -> Iterator[str]:
         """Return up to ``limit`` names that hold the part; a leading line break means the start."""
