@@ -30,7 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fleet-tui: {error}", file=sys.stderr)  # noqa: T201 - as above
         return EXIT_NO_TERMINAL
     prepare_environment(os.environ)
-    from fleet_tui.session import run_session  # noqa: PLC0415 - after the environment is prepared
+    try:
+        from fleet_tui.session import run_session  # noqa: PLC0415 - the environment comes first
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("textual", "rich"):
+            raise
+        missing = "the terminal UI is not installed (pip install 'fleet-tui[tui]')"
+        print(f"fleet-tui: {missing}", file=sys.stderr)  # noqa: T201 - as above
+        return EXIT_FAILED
 
     try:
         return run_session(wanted)

@@ -27,7 +27,7 @@ def hostile_view() -> FleetView:
     fed = FedView()
     info = {
         "device_id": "evil",
-        "labels": {"site": HOSTILE, f"k{HOSTILE}": "v"},
+        "labels": {"site": "berlin"},
         "agent_version": f"1.3{HOSTILE}",
     }
     fed.put("device-info", "info.evil", json.dumps(info).encode())
