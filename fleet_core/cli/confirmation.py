@@ -98,6 +98,6 @@ async def _typed_line() -> str:
 
 
 def show_plan(plan: Plan) -> None:
-    """Tell the plan on standard error."""
-    for line in (*plan_lines(plan), *plan.diff):
+    """Tell the plan on standard error, last what must be in sight when the question comes."""
+    for line in (*plan.diff, *plan_lines(plan)):
         narrate(line)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.support.stack import eventually, manifest
+from tests.support.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -250,3 +251,22 @@ async def test_narration_that_nobody_hears_is_no_error(stack: Stack) -> None:
     stdout, _ = await process.communicate()
     assert len(stdout.splitlines()) == 4
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize(("keys", "code"), [("n\r", 1), ("\r", 1), ("\x03", 130), ("y\r", 0)])
+async def test_a_person_on_a_terminal_is_asked_and_the_default_is_no(
+    stack: Stack, keys: str, code: int
+) -> None:
+    await stack.apply(manifest("asked", selector="{matchLabels: {site: atlantis}}"))
+    await eventually(lambda: ("default", "asked") in stack.view.deployments)
+    words = ("--nats", stack.url, "delete", "deployment", "asked")
+    with Terminal([sys.executable, "-m", "fleet_core.cli", *words], columns=120) as terminal:
+        shown = await asyncio.to_thread(terminal.wait_for, "go on? [y/N]")
+        assert "as a command: fleet --nats" in shown
+        terminal.send(keys)
+        assert await asyncio.to_thread(terminal.wait_exit) == code
+        assert "Traceback" not in terminal.text()
+    if code != 0:
+        assert ("default", "asked") in stack.view.deployments
+    else:
+        await eventually(lambda: ("default", "asked") not in stack.view.deployments)
