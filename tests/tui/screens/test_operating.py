@@ -63,7 +63,9 @@ class Devices:
         async def redeploy(payload: bytes, _message: Message) -> bytes:
             asked = decode(RedeployRequest, payload)
             self.redeployed.append(device)
-            return encode(RedeployReply(deployment=asked.deployment, generation=1))
+            return encode(
+                RedeployReply(device_id=device, deployment=asked.deployment, generation=1)
+            )
 
         server.handle(Verb.PING, ping)
         server.handle(Verb.REDEPLOY, redeploy)
