@@ -30,6 +30,14 @@ _CONSTANTS: Final = {
 _NOT_FINITE: Final = float("nan")
 
 
+def is_plain_text(text: str) -> bool:
+    """Tell whether a text means itself without quotes."""
+    try:
+        return plain_value(text) == text
+    except InvalidInputError:
+        return False
+
+
 def plain_value(text: str) -> str | int | float | bool | None:
     """Return what an unquoted scalar stands for.
 

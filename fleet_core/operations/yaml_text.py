@@ -8,6 +8,7 @@ from typing import Any, Final
 import yaml
 
 from fleet_core.contracts.text import printable
+from fleet_core.operations.yaml_scalars import is_plain_text
 
 _WIDTH: Final = 100
 DIFF_CONTEXT_LINES: Final = 3
@@ -20,7 +21,12 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
+    style = None
+    if "\n" in text:
+        style = "|"
+    elif not is_plain_text(text):
+        # PyYAML knows YAML 1.1 and would leave `1e100` bare, which YAML 1.2 reads as a number.
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
