@@ -17,9 +17,6 @@ from fleet_core.contracts.text import printable
 from fleet_core.errors import CannotConnectError, FleetError
 from fleet_core.operations.config_file import VIEW_DIGITS
 from fleet_core.operations.plans import Friction, Request
-from fleet_core.operations.registry import operation
-from fleet_core.operations.reports import deployment_manifest
-from fleet_core.operations.yaml_text import to_yaml
 from fleet_core.view import FilterError, FleetView
 from fleet_tui import commands
 from fleet_tui.editing import edit
@@ -394,6 +391,9 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         if self.fleet is None:
             self.say("not connected yet", "warning")
             return
+        # The operations, and all that they need, would delay the first paint.
+        from fleet_core.operations.registry import operation  # noqa: PLC0415 - as said above
+
         chosen = operation(name)
         try:
             if chosen.mutates:
@@ -440,6 +440,9 @@ class FleetApp(TerminalApp, inherit_bindings=False):
             self.say("this session opens no editor" if row else f"there is no {key}", "error")
             return
         try:
+            from fleet_core.operations.reports import deployment_manifest  # noqa: PLC0415
+            from fleet_core.operations.yaml_text import to_yaml  # noqa: PLC0415 - seldom needed
+
             manifest = await edit(self, to_yaml(deployment_manifest(row)))
         except FleetError as error:
             self.complain(error)

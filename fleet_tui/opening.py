@@ -6,11 +6,13 @@ import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from importlib import import_module
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fleet_core.operations.contexts import Context
-from fleet_core.operations.live import LiveFleet
 from fleet_tui.demo import demo_fleet
+
+if TYPE_CHECKING:
+    from fleet_core.operations.live import LiveFleet
 
 _PROGRAM = "fleet-tui"
 
@@ -37,8 +39,11 @@ class ContextOpener:
 
     async def open(self) -> LiveFleet:
         """Return the fleet at once, connected or not."""
-        # The library takes a quarter of a second to import: not between a key and its paint.
-        await asyncio.to_thread(import_module, "fleet_core.messaging")
+        # These take a quarter of a second to import: not before the first paint, nor between keys.
+        for module in ("live", "registry"):
+            await asyncio.to_thread(import_module, f"fleet_core.operations.{module}")
+        from fleet_core.operations.live import LiveFleet  # noqa: PLC0415 - as said above
+
         return await LiveFleet.open(self._context, program=_PROGRAM, wait=False)
 
     async def close(self) -> None:
