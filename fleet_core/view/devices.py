@@ -11,7 +11,7 @@ from fleet_core.contracts.devices import DEFAULT_HEARTBEAT_INTERVAL_S
 from fleet_core.view.health import Health
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fleet_core.view.rows import DesiredRow, StateRow
 
@@ -70,8 +70,7 @@ class DeviceColumns:
             return found
         slot = self._free.pop() if self._free else self._grow()
         self.slot_of[device_id] = slot
-        self.ids[slot] = device_id
-        self.refresh_text(slot)
+        self.ids[slot] = self.texts[slot] = device_id
         return slot
 
     def free(self, slot: int) -> None:
@@ -80,11 +79,18 @@ class DeviceColumns:
         self._reset(slot)
         self._free.append(slot)
 
-    def shared_labels(self, labels: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the one mapping that all devices with these labels share."""
+    def shared_labels(
+        self, labels: Mapping[str, str], check: Callable[[Mapping[str, str]], object] | None = None
+    ) -> Mapping[str, str]:
+        """Return the one mapping that all devices with these labels share.
+
+        ``check`` may refuse labels; it is asked only about those that no device had before.
+        """
         key = tuple(sorted(labels.items()))
         found = self._label_maps.get(key)
         if found is None:
+            if check is not None:
+                check(labels)
             if len(self._label_maps) >= self._label_maps_max:
                 self._forget_unused_labels()
             found = {intern(name): intern(value) for name, value in key}

@@ -149,9 +149,9 @@ class FleetView:
 
     def slot(self, device_id: str) -> int:
         """Return the device's slot, which is made if it is new."""
-        known = len(self.devices)
-        slot = self.devices.slot(device_id)
-        if len(self.devices) != known:
+        slot = self.devices.slot_of.get(device_id)
+        if slot is None:
+            slot = self.devices.slot(device_id)
             self.health_counts[Health.UNKNOWN] += 1
             self.membership += 1
             self.changes += 1

@@ -24,6 +24,7 @@ from fleet_core.errors import InvalidInputError
 from fleet_core.view.devices import NO_LABELS
 from fleet_core.view.digests import (
     ManifestReader,
+    check_labels,
     digest_info,
     digest_state,
     is_heartbeat,
@@ -138,9 +139,10 @@ class InfoHandler(ViewHandler):
         info = digest_info(value)
         _own(info["device_id"], device_id)
         view = self._view
-        slot = view.slot(device_id)
         devices = view.devices
-        devices.labels[slot] = devices.shared_labels(info.get("labels", NO_LABELS))
+        labels = devices.shared_labels(info.get("labels", NO_LABELS), check_labels)
+        slot = view.slot(device_id)
+        devices.labels[slot] = labels
         devices.versions[slot] = intern(printable(info["agent_version"], 64))
         devices.has_info[slot] = 1
         devices.refresh_text(slot)

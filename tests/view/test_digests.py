@@ -25,7 +25,7 @@ from fleet_core.view.digests import (
 )
 from fleet_core.view.summary import is_failing, is_failing_digest
 from tests.contracts.strategies import device_infos, dns_labels, json_values, manifests, states
-from tests.view.fleets import NOW_S, moment
+from tests.view.fleets import NOW_S, FedView, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +101,6 @@ HOSTILE = [
     b'{"device_id": "a", "deployment": "web", "phase": "Dancing"}',
     b'{"device_id": "a", "deployment": "web", "phase": "Running", "last_event_at": "yesterday"}',
     b'{"device_id": "a", "labels": {"site": "\\u0000"}, "agent_version": "1"}',
-    b'{"device_id": "a", "labels": {"a b": "c"}, "agent_version": "1"}',
     b'{"device_id": "a", "labels": {}, "agent_version": "' + b"x" * 65 + b'"}',
     b'{"deployments":{"web":{"generation":-1,"spec_hash":"x"}},"generation":1}',
     b"x" * (1024 * 1024 + 1),
@@ -123,3 +122,22 @@ def test_no_json_brings_anything_but_a_refusal(value: Any) -> None:
     for read in (digest_state, digest_info):
         with pytest.raises(InvalidInputError):
             read(payload)
+
+
+@pytest.mark.parametrize("labels", [{"a b": "c"}, {"site": "x" * 64}, {"site": "\x1b[2J"}])
+def test_labels_that_break_the_rules_are_refused_once_and_again(labels: dict[str, str]) -> None:
+    fed = FedView()
+    fed.info("a", site="berlin")
+    payload = json.dumps({"device_id": "a", "agent_version": "1", "labels": labels}).encode()
+    for refusals in (1, 2):
+        fed.put("device-info", "info.a", payload)
+        assert fed.view.counters.rejected == refusals
+    assert fed.view.devices.labels[fed.slot("a")] == {"site": "berlin"}
+    assert fed.view.devices.distinct_labels() == [{"site": "berlin"}]
+
+
+def test_label_sets_that_nobody_has_any_more_are_let_go() -> None:
+    fed = FedView()
+    for number in range(5_000):
+        fed.info("a", serial=str(number))
+    assert len(fed.view.devices.distinct_labels()) <= 1_000
