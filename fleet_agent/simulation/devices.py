@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fleet_agent.simulation.profile import FaultsPart, HardwarePart, Profile
 
 _MIN_DIGITS: Final = 3
+_ID_RULE: Final = "lower-case letters, digits and '-', at most 63 in all"
 
 
 class Fault(StrEnum):
@@ -64,9 +65,9 @@ def draw_devices(
         device_id = f"{group}-{numbers[group]:0{_MIN_DIGITS}}"
         if not is_dns_label(device_id):
             raise InvalidInputError(
-                f"{device_id!r} is no device id",
+                f"--prefix: {device_id!r} is no device id: expected {_ID_RULE}",
                 path="--prefix",
-                expected="lower-case letters, digits and '-', at most 63 in all",
+                expected=_ID_RULE,
             )
         labels = {"site": site, "kind": kind, "hw": hardware, "ring": weighted(profile.rings, rng)}
         yield SimulatedDevice(
