@@ -159,24 +159,27 @@ class KvFeed:
         delivered = parse_ack_subject(message.reply)
         if delivered is None:
             return
+        revision, sequence, received_at_s, pending = delivered
         self._outstanding -= 1
         if self._outstanding == _BATCH // 2:
             self._wake.set()
         self._consumer_sequence += 1
-        if delivered.consumer_sequence != self._consumer_sequence:
+        if sequence != self._consumer_sequence:
             self._end("a message was lost on the way")
             return
         key = message.subject[self._key_start :]
-        self._unseen.discard(key)
-        self.stats.received += 1
-        self.stats.last_message_at_s = delivered.received_at_s
+        if self._unseen:
+            self._unseen.discard(key)
+        stats = self.stats
+        stats.received += 1
+        stats.last_message_at_s = received_at_s
         gone = headers is not None and (OPERATION_HEADER in headers or _MARKER_HEADER in headers)
-        if delivered.revision > self._last_revision or (not gone and key not in self._known):
-            self._last_revision = max(self._last_revision, delivered.revision)
-            self._tell(
-                key, None if gone else message.data, delivered.revision, delivered.received_at_s
-            )
-        if delivered.pending == 0 and not self.stats.synced:
+        newer = revision > self._last_revision
+        if newer:
+            self._last_revision = revision
+        if newer or (not gone and key not in self._known):
+            self._tell(key, None if gone else message.data, revision, received_at_s)
+        if pending == 0 and not stats.synced:
             self._synced()
 
     def _take_status(self, status: str, headers: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 _ACK_TOKENS: Final = 9
 """``$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<ns>.<pending>``."""
@@ -45,9 +45,8 @@ class FeedStats:
     stale_reason: str = "not connected yet"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """Where a delivered message stands."""
+class Delivered(NamedTuple):
+    """Where a delivered message stands; a tuple, since one is made for every message."""
 
     revision: int
     consumer_sequence: int
@@ -58,14 +57,17 @@ class Delivered:
 
 def parse_ack_subject(reply: str) -> Delivered | None:
     """Read the reply subject of a delivered message; None if it is none."""
-    tokens = reply.split(".")
-    first = 4 if len(tokens) == _ACK_TOKENS else 6
-    if tokens[:2] != ["$JS", "ACK"] or (
-        len(tokens) != _ACK_TOKENS and len(tokens) < _ACK_TOKENS_WITH_DOMAIN
-    ):
+    if not reply.startswith("$JS.ACK."):
         return None
+    tokens = reply.split(".")
+    count = len(tokens)
     try:
-        _, revision, sequence, ns, pending = map(int, tokens[first : first + 5])
+        if count == _ACK_TOKENS:
+            revision, sequence, ns, pending = map(int, tokens[5:])
+        elif count >= _ACK_TOKENS_WITH_DOMAIN:
+            revision, sequence, ns, pending = map(int, tokens[7:11])
+        else:
+            return None
     except ValueError:
         return None
     return Delivered(revision, sequence, ns / 1e9, pending)

@@ -16,7 +16,7 @@ from nats.protocol.parser import Parser
 from fleet_core.messaging.protocol import Message, parse_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from nats.aio.client import Client
 
@@ -25,8 +25,9 @@ _LINE_MAX_BYTES: Final = 1024 * 1024
 """No line of the server is longer: its INFO is a few kilobytes, a message's line under five."""
 _PAYLOAD_MAX_BYTES: Final = 64 * 1024 * 1024
 """The most that a server's ``max_payload`` can be."""
-_ARGUMENTS: Final = (3, 4)
-_ARGUMENTS_WITH_HEADERS: Final = (4, 5)
+_ARGUMENTS_MIN: Final = 3
+_ARGUMENTS_MAX: Final = 4
+"""Subject, subscription, a reply perhaps, size; with headers their size comes before it."""
 
 
 class LineReader(Parser):
@@ -71,50 +72,46 @@ class LineReader(Parser):
     def _read_messages(self, data: bytes, position: int) -> tuple[int, bytes | None]:
         """Deliver messages; return where they end, and the other line that stands there."""
         self._wanted = 0
+        available, callbacks = len(data), self.callbacks
         while (line_end := data.find(b"\r\n", position)) >= 0:
             start = line_end + 2
             if data.startswith(b"MSG ", position):
                 arguments = data[position + 4 : line_end].split(b" ")
-                with_headers = False
+                with_headers = 0
             elif data.startswith(b"HMSG ", position):
                 arguments = data[position + 5 : line_end].split(b" ")
-                with_headers = True
+                with_headers = 1
             else:
                 return start, data[position:start]
-            end = start + _size(arguments, with_headers=with_headers)
-            if end + 2 > len(data):
+            count = len(arguments) - with_headers
+            size = int(arguments[-1])
+            if not _ARGUMENTS_MIN <= count <= _ARGUMENTS_MAX or not 0 <= size <= _PAYLOAD_MAX_BYTES:
+                raise ValueError("arguments")
+            end = start + size
+            if end + 2 > available:
                 self._wanted = end + 2 - position
                 break
             position = end + 2
-            callback = self.callbacks.get(arguments[1])
+            callback = callbacks.get(arguments[1])
             if callback is not None:
-                _deliver(callback, arguments, data[start:end], with_headers=with_headers)
+                reply = arguments[2] if count == _ARGUMENTS_MAX else b""
+                split_at = start + int(arguments[-2]) if with_headers else start
+                headers = parse_headers(data[start:split_at]) if with_headers else None
+                _deliver(callback, arguments[0], reply, data[split_at:end], headers)
         return position, None
-
-
-def _size(arguments: list[bytes], *, with_headers: bool) -> int:
-    size = int(arguments[-1])
-    allowed = _ARGUMENTS_WITH_HEADERS if with_headers else _ARGUMENTS
-    if len(arguments) not in allowed or not 0 <= size <= _PAYLOAD_MAX_BYTES:
-        raise ValueError("arguments")
-    return size
 
 
 def _deliver(
     callback: Callable[[Message], None],
-    arguments: list[bytes],
+    subject: bytes,
+    reply: bytes,
     body: bytes,
-    *,
-    with_headers: bool,
+    headers: Mapping[str, str] | None,
 ) -> None:
-    headers = None
-    reply = arguments[2] if len(arguments) == (5 if with_headers else 4) else b""
-    if with_headers:
-        split_at = int(arguments[-2])
-        headers, body = parse_headers(body[:split_at]), body[split_at:]
-    subject = str(arguments[0], "utf-8", "replace")
-    message = Message(subject, body, str(reply, "utf-8", "replace"), headers)
+    message = Message(
+        subject.decode("utf-8", "replace"), body, reply.decode("utf-8", "replace"), headers
+    )
     try:
         callback(message)
     except Exception:  # noqa: BLE001 - the read loop of the whole connection must outlive one bad message
-        _log.exception("a callback failed on %s", subject)
+        _log.exception("a callback failed on %s", message.subject)
