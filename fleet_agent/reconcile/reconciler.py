@@ -117,7 +117,7 @@ class Reconciler:
                 _log.exception("%s: its worker failed", worker.name)
                 await self._around.clock.sleep(RESTART_WORKER_S)
                 continue
-            if worker.removing:
+            if worker.removing and not worker.goes_on_after_removal():
                 break
         del self._workers[worker.name]
         self._around.saved_logs.forget_deployment(worker.name)

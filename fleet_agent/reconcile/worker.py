@@ -82,10 +82,18 @@ class DeploymentWorker:
 
     def remove(self) -> None:
         """Have nothing of it left."""
+        self._refusal = None
         if not self.removing:
             self.removing = True
             self._version += 1
             self._wake()
+
+    def goes_on_after_removal(self) -> bool:
+        """Tell whether it was named again meanwhile, by a wish of which there is only to tell."""
+        if self._refusal is None:
+            return False
+        self.desired, self.removing, self._progress = None, False, Progress()
+        return True
 
     def start_over(self) -> None:
         """Run it again from its first init container, with the same spec."""

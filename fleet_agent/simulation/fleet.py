@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -56,6 +57,8 @@ async def run_fleet(profile: Profile, settings: ConnectionSettings, options: Fle
                 if index % STARTS_PER_TICK == STARTS_PER_TICK - 1:
                     await asyncio.sleep(TICK_S)
             _log.info("%d devices live on %d connections", len(devices), len(links))
+            # The agents live as long as the process: the collector need not walk through them.
+            gc.freeze()
             await asyncio.get_running_loop().create_future()
         finally:
             for link in links:

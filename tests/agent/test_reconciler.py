@@ -351,6 +351,25 @@ async def test_a_refused_score_is_told_and_what_ran_before_goes_on() -> None:
 
 
 @virtually
+async def test_a_refused_score_is_told_too_where_the_removal_was_still_under_way() -> None:
+    bench = Bench(ImageScript(containers={WEB: Behaviour(ignores_term=True)}))
+    async with bench.running():
+        bench.want()
+        await asyncio.sleep(5)
+        bench.drop("shop")
+        await asyncio.sleep(5)
+        entry = ManifestEntry(generation=7, spec_hash="f" * 16)
+        error = InvalidInputError("services: missing", path="services", expected="a list")
+        bench.reconciler.on_refused("shop", entry, error)
+        await asyncio.sleep(20)
+        assert await bench.service() is None
+        assert (bench.sink.last().reason, bench.sink.last().generation) == ("InvalidSpec", 7)
+        bench.want()
+        await asyncio.sleep(5)
+        assert bench.sink.last().phase is Phase.RUNNING
+
+
+@virtually
 async def test_one_deployment_does_not_wait_for_another() -> None:
     slow = "registry.example/slow:1"
     bench = Bench(ImageScript(images={slow: ImageBehaviour(pull_s=3_000)}))
