@@ -4,7 +4,7 @@ from fleet_core.messaging.commands import CommandServer, error_reply
 from fleet_core.messaging.connection import Connection, Subscription, connect
 from fleet_core.messaging.desired import DesiredHandler, DesiredReader
 from fleet_core.messaging.feed import KvFeed
-from fleet_core.messaging.feed_protocol import FeedHandler, FeedStats
+from fleet_core.messaging.feed_protocol import FeedHandler, FeedStats, KnownKeys
 from fleet_core.messaging.jetstream import api_request, ensure_audit_stream, ensure_buckets
 from fleet_core.messaging.kv import KvBucket, KvEntry
 from fleet_core.messaging.protocol import Message
@@ -20,6 +20,7 @@ __all__ = [
     "DesiredReader",
     "FeedHandler",
     "FeedStats",
+    "KnownKeys",
     "KvBucket",
     "KvEntry",
     "KvFeed",

@@ -17,7 +17,12 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet_core.errors import FleetError
-from fleet_core.messaging.feed_protocol import FeedHandler, FeedStats, parse_ack_subject
+from fleet_core.messaging.feed_protocol import (
+    FeedHandler,
+    FeedStats,
+    KnownKeys,
+    parse_ack_subject,
+)
 from fleet_core.messaging.jetstream import API, api_request
 from fleet_core.messaging.kv import OPERATION_HEADER
 from fleet_core.messaging.requests import STATUS_HEADER
@@ -44,6 +49,25 @@ _NS: Final = 1_000_000_000
 _MARKER_HEADER: Final = "Nats-Marker-Reason"
 
 
+class _KeySet:
+    """The keys that have a value, for a handler that does not keep them itself."""
+
+    def __init__(self) -> None:
+        self._keys: set[str] = set()
+
+    def known_keys(self) -> set[str]:
+        return self._keys
+
+    def knows(self, key: str) -> bool:
+        return key in self._keys
+
+    def note(self, key: str, is_there: bool) -> None:  # noqa: FBT001 - called for every message
+        if is_there:
+            self._keys.add(key)
+        else:
+            self._keys.discard(key)
+
+
 class KvFeed:
     """Follows a bucket, or those of its keys that match ``key_filter``."""
 
@@ -56,7 +80,11 @@ class KvFeed:
         self._handler = handler
         self._filter = f"$KV.{bucket}.{key_filter}"
         self._key_start = len(f"$KV.{bucket}.")
-        self._known: set[str] = set()
+        self._own_keys: _KeySet | None = None
+        if isinstance(handler, KnownKeys):
+            self._keys: KnownKeys = handler
+        else:
+            self._keys = self._own_keys = _KeySet()
         self._unseen: set[str] = set()
         self._last_revision = 0
         self._stream_created = ""
@@ -127,7 +155,7 @@ class KvFeed:
         subject = f"CONSUMER.CREATE.{stream}.{consumer}.{self._filter}"
         body = {"stream_name": stream, "config": config, "action": "create"}
         info = await api_request(self._connection, subject, body)
-        self._unseen = set(self._known)
+        self._unseen = set(self._keys.known_keys())
         self._consumer_sequence = self._outstanding = 0
         self._heard_at = time.monotonic()
         self.stats.synced = False
@@ -177,7 +205,7 @@ class KvFeed:
         newer = revision > self._last_revision
         if newer:
             self._last_revision = revision
-        if newer or (not gone and key not in self._known):
+        if newer or (not gone and not self._keys.knows(key)):
             self._tell(key, None if gone else message.data, revision, received_at_s)
         if pending == 0 and not stats.synced:
             self._synced()
@@ -198,11 +226,11 @@ class KvFeed:
 
     def _tell(self, key: str, value: bytes | None, revision: int, received_at_s: float) -> None:
         try:
+            if self._own_keys is not None:
+                self._own_keys.note(key, value is not None)
             if value is None:
-                self._known.discard(key)
                 self._handler.on_delete(key, revision)
             else:
-                self._known.add(key)
                 self._handler.on_put(key, value, revision, received_at_s)
         except Exception:  # noqa: BLE001 - one handler's bug on one value must not end the feed
             self.stats.handler_errors += 1
@@ -213,7 +241,8 @@ class KvFeed:
         if on_vanished is None:
             self._tell(key, None, self._last_revision, 0.0)
             return
-        self._known.discard(key)
+        if self._own_keys is not None:
+            self._own_keys.note(key, False)
         try:
             on_vanished(key)
         except Exception:  # noqa: BLE001 - as in `_tell`

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fleet_core.messaging import KnownKeys
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -92,6 +94,9 @@ class TrackedHandler:
         # Called for every change of the fleet: bound here, a change costs no further call.
         self.on_put = handler.on_put
         self.on_delete = handler.on_delete
+        if isinstance(handler, KnownKeys):
+            self.known_keys = handler.known_keys
+            self.knows = handler.knows
 
     def on_synced(self) -> None:
         """The bucket was read completely."""

@@ -35,9 +35,12 @@ from fleet_core.view.rows import DeploymentRow, Event, StateRow
 from fleet_core.view.summary import is_failing_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fleet_core.view.fleet import FleetView
 
 _HEARTBEAT_START: Final = len("heartbeat.")
+_INFO_START: Final = len("info.")
 _NAMES_KEPT: Final = 10_000
 """Bounds what hostile names can fill."""
 
@@ -128,6 +131,16 @@ class HeartbeatHandler(ViewHandler):
             view.set_health(slot, Health.UNKNOWN)
             view.forget_if_empty(slot)
 
+    def known_keys(self) -> Iterator[str]:
+        """Return the keys of all devices that have been heard of."""
+        devices = self._view.devices
+        return (f"heartbeat.{d}" for d, slot in devices.slot_of.items() if devices.seen_s[slot])
+
+    def knows(self, key: str) -> bool:
+        """Tell whether a device has been heard of."""
+        slot = self._view.devices.slot_of.get(key[_HEARTBEAT_START:])
+        return slot is not None and bool(self._view.devices.seen_s[slot])
+
 
 class InfoHandler(ViewHandler):
     """Takes labels and versions."""
@@ -159,6 +172,16 @@ class InfoHandler(ViewHandler):
             view.touch(slot)
             view.forget_if_empty(slot)
 
+    def known_keys(self) -> Iterator[str]:
+        """Return the keys of all devices that have told of themselves."""
+        devices = self._view.devices
+        return (f"info.{d}" for d, slot in devices.slot_of.items() if devices.has_info[slot])
+
+    def knows(self, key: str) -> bool:
+        """Tell whether a device has told of itself."""
+        slot = self._view.devices.slot_of.get(key[_INFO_START:])
+        return slot is not None and bool(self._view.devices.has_info[slot])
+
 
 class ManifestHandler(ViewHandler):
     """Takes what devices should run."""
@@ -188,6 +211,16 @@ class ManifestHandler(ViewHandler):
             view.devices.desired[slot] = None
             view.resummarise(slot)
             view.forget_if_empty(slot)
+
+    def known_keys(self) -> Iterator[str]:
+        """Return the ids of all devices that have a manifest."""
+        devices = self._view.devices
+        return (d for d, slot in devices.slot_of.items() if devices.desired[slot] is not None)
+
+    def knows(self, key: str) -> bool:
+        """Tell whether a device has a manifest."""
+        slot = self._view.devices.slot_of.get(key)
+        return slot is not None and self._view.devices.desired[slot] is not None
 
 
 class StateHandler(ViewHandler):
@@ -266,6 +299,20 @@ class StateHandler(ViewHandler):
             view.failing.pop((slot, name), None)
             view.resummarise(slot)
             view.forget_if_empty(slot)
+
+    def known_keys(self) -> Iterator[str]:
+        """Return the keys of all states."""
+        devices = self._view.devices
+        for device_id, slot in devices.slot_of.items():
+            for name in devices.states[slot]:
+                yield f"state.{device_id}.{name}"
+
+    def knows(self, key: str) -> bool:
+        """Tell whether a device has told of a deployment."""
+        _, _, rest = key.partition(".")
+        device_id, _, name = rest.partition(".")
+        slot = self._view.devices.slot_of.get(device_id)
+        return slot is not None and name in self._view.devices.states[slot]
 
 
 class DeploymentHandler(ViewHandler):

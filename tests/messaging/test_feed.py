@@ -280,3 +280,31 @@ async def test_a_lost_store_is_told_apart_from_deletions(
         await eventually(lambda: picture.vanished == ["shop.api"])
         assert list(picture.values) == ["shop.api"]
         following.cancel()
+
+
+class KeepingPicture(Picture):
+    """One that keeps the keys itself, so that the feed need not."""
+
+    def known_keys(self) -> list[str]:
+        return list(self.values)
+
+    def knows(self, key: str) -> bool:
+        return key in self.values
+
+
+async def test_a_handler_that_keeps_its_keys_is_told_of_vanished_ones_too(
+    bucket: KvBucket, connection: Connection, nats_server: NatsServer
+) -> None:
+    picture = KeepingPicture()
+    feed = KvFeed(connection, bucket.name, picture)
+    assert feed._own_keys is None
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(feed.run())
+        await bucket.put("shop.web", b"one")
+        await bucket.put("shop.api", b"one")
+        await shows(picture, web=b"one", api=b"one")
+        await restarted(nats_server, connection, wipe=True)
+        await ensure_buckets(connection)
+        await bucket.put("shop.web", b"new")
+        await shows(picture, web=b"new")
+        following.cancel()

@@ -11,6 +11,7 @@ from fleet_core.view import Health
 from tests.contracts.strategies import deployments, statuses
 from tests.view.fleets import BUCKETS, HASH, NOW_S, FedView
 
+KEYED = ("device-info", "device-heartbeat", "device-manifest", "device-state")
 EXIT_3 = Failure(
     container="migrate", init=True, cause="Error", exit_code=3, log="first\n\x1b[31mno host"
 )
@@ -207,3 +208,27 @@ def test_the_world_has_six_buckets() -> None:
     assert fed.view.synced
     assert set(fed.handlers) == set(BUCKETS)
     assert len(HASH) == 16
+
+
+def test_it_knows_the_keys_that_it_has_values_of() -> None:
+    fed = FedView()
+    assert not any(list(fed.view.handler(bucket).known_keys()) for bucket in KEYED)
+    fed.info("van-1", site="berlin")
+    fed.beat("van-1")
+    fed.manifest("van-1", "web")
+    fed.state("van-1", "web")
+    expected = {
+        "device-info": "info.van-1",
+        "device-heartbeat": "heartbeat.van-1",
+        "device-manifest": "van-1",
+        "device-state": "state.van-1.web",
+    }
+    for bucket, key in expected.items():
+        handler = fed.view.handler(bucket)
+        assert list(handler.known_keys()) == [key]
+        assert handler.knows(key)
+        assert not handler.knows(f"{key}x")
+        handler.on_delete(key, 9)
+        assert list(handler.known_keys()) == []
+        assert not handler.knows(key)
+    assert len(fed.view.devices) == 0
