@@ -74,15 +74,19 @@ class DesiredReader:
         self._manifest: DeviceManifest | None = None
         self._held: dict[str, str] = {}
         self._hint = asyncio.Event()
+        self._complete = True
+        """Whether everything that the manifest names is held."""
 
     async def run(self) -> None:
         """Read and follow until cancelled."""
         unlisten = self._connection.on_change(self._link_changed)
-        subjects = (
-            DEVICE_MANIFEST.subject(manifest_key(self._device_id)),
-            DESIRED_STATE.subject(desired_key(self._device_id, ">")),
-        )
-        subscriptions = [await self._connection.subscribe(each, self._take) for each in subjects]
+        takers = {
+            DEVICE_MANIFEST.subject(manifest_key(self._device_id)): self._take_manifest,
+            DESIRED_STATE.subject(desired_key(self._device_id, ">")): self._take_entry,
+        }
+        subscriptions = [
+            await self._connection.subscribe(subject, take) for subject, take in takers.items()
+        ]
         delay_s = _RETRY_S
         try:
             while True:
@@ -104,9 +108,14 @@ class DesiredReader:
         except TimeoutError:
             return
 
-    def _take(self, _message: Message) -> None:
+    def _take_manifest(self, _message: Message) -> None:
         """Take a live message as a hint: the stored value is the truth."""
         self._hint.set()
+
+    def _take_entry(self, _message: Message) -> None:
+        """Look again only where an entry is missing: each is written before its manifest."""
+        if not self._complete:
+            self._hint.set()
 
     def _link_changed(self, status: LinkStatus) -> None:
         if status.state is LinkState.CONNECTED:
@@ -141,7 +150,7 @@ class DesiredReader:
 
     async def _fetch_missing(self) -> bool:
         """Fetch the scores that the manifest names and that are not held at that hash."""
-        complete = True
+        complete = self._complete = True
         manifest = self._manifest
         for name, entry in manifest.deployments.items() if manifest else ():
             if self._held.get(name) == entry.spec_hash:
@@ -149,7 +158,7 @@ class DesiredReader:
             stored = await self._entries.get(desired_key(self._device_id, name))
             if stored is None or payload_hash(stored.value) != entry.spec_hash:
                 # The manifest is older or newer than the entry: the one that comes next tells.
-                complete = False
+                complete = self._complete = False
                 continue
             self._held[name] = entry.spec_hash
             self._deliver(name, entry, stored.value)
