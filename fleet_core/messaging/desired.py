@@ -18,7 +18,7 @@ from fleet_core.contracts.buckets import (
     desired_key,
     manifest_key,
 )
-from fleet_core.contracts.devices import DeviceManifest
+from fleet_core.contracts.devices import MAX_DEPLOYMENTS_PER_DEVICE, DeviceManifest
 from fleet_core.contracts.scores import Score, payload_hash
 from fleet_core.errors import FleetError, InvalidInputError
 from fleet_core.messaging.kv import KvBucket
@@ -76,6 +76,10 @@ class DesiredReader:
         self._hint = asyncio.Event()
         self._complete = True
         """Whether everything that the manifest names is held."""
+        self._read_stored = True
+        """Whether the stored manifest is to be read, and not only what was heard."""
+        self._heard_manifest: bytes | None = None
+        self._heard_entries: dict[str, bytes] = {}
 
     async def run(self) -> None:
         """Read and follow until cancelled."""
@@ -106,37 +110,61 @@ class DesiredReader:
             async with asyncio.timeout(timeout_s):
                 await self._hint.wait()
         except TimeoutError:
-            return
+            self._read_stored = True
 
-    def _take_manifest(self, _message: Message) -> None:
-        """Take a live message as a hint: the stored value is the truth."""
-        self._hint.set()
+    def _take_manifest(self, message: Message) -> None:
+        """Take a live manifest: a candidate, which counts if it is newer than the one held.
 
-    def _take_entry(self, _message: Message) -> None:
-        """Look again only where an entry is missing: each is written before its manifest."""
+        It may be heard a moment before the server has stored it, so a read now could miss it.
+        """
+        if message.data:
+            self._heard_manifest = message.data
+            self._hint.set()
+
+    def _take_entry(self, message: Message) -> None:
+        """Keep a live entry until the manifest that names it comes: it is written after."""
+        name = message.subject.rpartition(".")[2]
+        if message.data and len(self._heard_entries) < MAX_DEPLOYMENTS_PER_DEVICE:
+            self._heard_entries[name] = message.data
         if not self._complete:
             self._hint.set()
 
     def _link_changed(self, status: LinkStatus) -> None:
         if status.state is LinkState.CONNECTED:
+            self._read_stored = True
             self._hint.set()
 
     async def _read(self) -> bool:
         """Read the manifest and what it names; False means that not all of it could be read."""
+        heard, self._heard_manifest = self._heard_manifest, None
+        if heard is not None:
+            self._accept(heard)
         try:
-            stored = await self._manifests.get(manifest_key(self._device_id))
-            if stored is not None:
-                self._accept(decode(DeviceManifest, stored.value))
-            return await self._fetch_missing()
-        except InvalidInputError as error:
-            self.refused += 1
-            _log.warning("%s: the manifest is refused: %s", self._device_id, error)
+            if self._read_stored:
+                await self._read_stored_manifest()
+        except FleetError as error:
+            _log.debug("%s: cannot read its manifest: %s", self._device_id, error)
+        try:
+            complete = await self._fetch_missing()
         except FleetError as error:
             _log.debug("%s: cannot read what to run: %s", self._device_id, error)
             return False
-        return True
+        return complete and not self._read_stored
 
-    def _accept(self, manifest: DeviceManifest) -> None:
+    async def _read_stored_manifest(self) -> None:
+        stored = await self._manifests.get(manifest_key(self._device_id))
+        self._read_stored = False
+        if stored is not None:
+            self._accept(stored.value)
+
+    def _accept(self, payload: bytes) -> None:
+        """Obey a manifest that is newer than the one held; a malformed one changes nothing."""
+        try:
+            manifest = decode(DeviceManifest, payload)
+        except InvalidInputError as error:
+            self.refused += 1
+            _log.warning("%s: the manifest is refused: %s", self._device_id, error)
+            return
         held = self._manifest
         if held is not None and manifest.generation <= held.generation:
             return
@@ -155,13 +183,18 @@ class DesiredReader:
         for name, entry in manifest.deployments.items() if manifest else ():
             if self._held.get(name) == entry.spec_hash:
                 continue
-            stored = await self._entries.get(desired_key(self._device_id, name))
-            if stored is None or payload_hash(stored.value) != entry.spec_hash:
+            payload = self._heard_entries.pop(name, b"")
+            if payload_hash(payload) != entry.spec_hash:
+                stored = await self._entries.get(desired_key(self._device_id, name))
+                payload = stored.value if stored is not None else b""
+            if payload_hash(payload) != entry.spec_hash:
                 # The manifest is older or newer than the entry: the one that comes next tells.
                 complete = self._complete = False
                 continue
             self._held[name] = entry.spec_hash
-            self._deliver(name, entry, stored.value)
+            self._deliver(name, entry, payload)
+        if complete:
+            self._heard_entries.clear()
         return complete
 
     def _deliver(self, name: str, entry: ManifestEntry, payload: bytes) -> None:

@@ -169,3 +169,27 @@ async def test_no_consumer_is_made(
         names = await api_request(connection, f"CONSUMER.NAMES.{stream}")
         assert not names["consumers"]
     assert reader.refused == 0
+
+
+@pytest.mark.usefixtures("reader")
+async def test_what_is_heard_counts_even_before_the_server_has_stored_it(
+    connection: Connection, operator: Operator, wanted: Wanted
+) -> None:
+    entry = await operator.entry("web", score("registry.example/web:1"))
+    await operator.manifest(1, web=entry)
+    await eventually(lambda: wanted.told == 1)
+    # A subscriber hears a message before the stream has it; here the stream never does.
+    for bucket in ("desired-state", "device-manifest"):
+        await api_request(connection, f"STREAM.DELETE.KV_{bucket}")
+    newer = score("registry.example/web:2")
+    manifest = DeviceManifest(
+        generation=2,
+        deployments={"web": ManifestEntry(generation=2, spec_hash=payload_hash(newer))},
+    )
+    await connection.publish("$KV.desired-state.van-1.web", newer)
+    await connection.publish("$KV.device-manifest.van-1", encode(manifest))
+    await eventually(lambda: wanted.told == 2)
+    assert wanted.scores["web"].data.services[0].image == "registry.example/web:2"
+    await connection.publish("$KV.device-manifest.van-1", b"")
+    await connection.publish("$KV.device-manifest.van-1", b"not json")
+    await eventually(lambda: wanted.told == 2 and len(wanted.manifests) == 2)
