@@ -129,6 +129,7 @@ async def test_the_status_follows_the_devices(plant: Plant, operator: Operator) 
 async def test_a_status_is_written_at_most_once_a_second(plant: Plant, operator: Operator) -> None:
     shown = Bucket()
     following = asyncio.create_task(plant.feed(DEPLOYMENT_STATUS.name, shown).run())
+    await eventually(lambda: shown.synced)
     resource = deployment()
     spec_hash = entry_of(resource).spec_hash
     await plant.device("a")
