@@ -40,6 +40,8 @@ An unbounded pull of 500,000 makes the server drop the client, and so do six fee
 each: together they exceed the 64 MB that may wait for a client, or keep it busy for so long that
 the heartbeats behind them come too late. Measured with 100,000 devices of three deployments.
 """
+_BATCH_MAX_BYTES: Final = 4 * 1024 * 1024
+"""And bytes: two pulls of six feeds stay under the 64 MB at which the server drops a client."""
 _IDLE_HEARTBEAT_S: Final = 1.0
 _SILENCE_S: Final = 2.5 * _IDLE_HEARTBEAT_S
 _PULL_EXPIRES_S: Final = 60.0
@@ -165,6 +167,7 @@ class KvFeed:
     async def _pull(self, consumer: str, inbox: str) -> None:
         body: dict[str, Any] = {
             "batch": _BATCH,
+            "max_bytes": _BATCH_MAX_BYTES,
             "expires": int(_PULL_EXPIRES_S * _NS),
             "idle_heartbeat": int(_IDLE_HEARTBEAT_S * _NS),
         }
@@ -213,12 +216,13 @@ class KvFeed:
     def _take_status(self, status: str, headers: Any) -> None:
         if status == "100":
             return
-        if status == "408":
+        description = headers.get("Description", "")
+        if status == "408" or (status == "409" and "MaxBytes" in description):
+            # The pull has ended before its time: what it still owed is asked for anew.
             left = headers.get("Nats-Pending-Messages", "0")
             self._outstanding -= int(left) if left.isdecimal() else 0
             self._wake.set()
             return
-        description = headers.get("Description", "")
         if status == "409" and "Batch Completed" in description:
             self._wake.set()
             return

@@ -308,3 +308,24 @@ async def test_a_handler_that_keeps_its_keys_is_told_of_vanished_ones_too(
         await bucket.put("shop.web", b"new")
         await shows(picture, web=b"new")
         following.cancel()
+
+
+@pytest.mark.timeout(60)
+async def test_large_values_are_read_in_bites_that_the_server_can_hold(
+    connection: Connection, bucket: KvBucket
+) -> None:
+    large = b"x" * 40 * 1024
+    count = 3_000  # 120 MB: the server drops a client that it owes 64
+    for start in range(0, count, 100):
+        keys = range(start, start + 100)
+        await asyncio.gather(*(bucket.put(f"shop.web-{number}", large) for number in keys))
+    picture = Picture()
+    feed = KvFeed(connection, bucket.name, picture)
+    running = asyncio.create_task(feed.run())
+    await eventually(lambda: feed.stats.synced, timeout_s=40)
+    assert len(picture.values) == count
+    assert feed.stats.resyncs == 1
+    await bucket.put("shop.web-0", b"small")
+    await eventually(lambda: picture.values["shop.web-0"] == b"small")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
