@@ -14,10 +14,11 @@ import sys
 
 BENCHMARKS = {
     "agent": "import to first heartbeat, memory, idle CPU of one agent",
+    "messaging": "snapshot, following, acked writes, scatter, import",
     "operator": "apply to 10,000 devices, aggregation, cost of a put as the fleet grows",
     "ping": "ping of 10,000 devices, and `fleet ping` as a whole process",
     "tui": "first paint, key to paint, CPU, bytes to the terminal, memory",
-    "view": "ingest, filter, sort and tick of the read model",
+    "view": "ingest, filter and tick of the read model",
 }
 
 
