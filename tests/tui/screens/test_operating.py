@@ -107,11 +107,14 @@ def fleet_app(server: NatsServer) -> FleetApp:
 
 
 async def opened(app: FleetApp, pilot: Pilot[object]) -> DevicesScreen:
+    """Return once everything is read, shown, and takes keys."""
     await eventually(lambda: isinstance(app.screen, DevicesScreen) and app.screen.is_mounted)
-    await eventually(lambda: app.fleet is not None and app.fleet.stats.synced)
-    await pilot.pause(0.3)
     screen = app.screen
     assert isinstance(screen, DevicesScreen)
+    await eventually(lambda: app.fleet is not None and app.fleet.stats.synced)
+    await eventually(lambda: len(screen.rows.rows) == len(ANSWERING) + 1)
+    await eventually(lambda: screen.table.has_focus and screen.table.cursor_key == ANSWERING[0])
+    await pilot.pause()
     return screen
 
 
