@@ -264,6 +264,7 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         try:
             kind = view_kind(location.view)
             screen = kind.open(location)
+            screen.check(self)
         except FleetError as error:
             self.complain(error)
             return
@@ -406,7 +407,7 @@ class FleetApp(TerminalApp, inherit_bindings=False):
             self.say(f"{plan.title}: nothing to change", "ok")
         elif await self.confirmed(plan):
             job = self.jobs.start(self.fleet, chosen, request, plan)
-            if job.total >= _MANY_TARGETS:
+            if job.total >= _MANY_TARGETS and not self.screen.is_modal:
                 self.go(f"job {job.number}")
             else:
                 self.say(f"{plan.title} …", "dim")
@@ -415,6 +416,10 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         """Show a plan that changes the fleet; return whether it is to be carried out."""
         if plan.friction is Friction.NONE:
             return True
+        if self.screen.is_modal:
+            # A second dialog above the first would take the answer that was meant for the first.
+            self.say("answer what is asked first", "warning")
+            return False
         from fleet_tui.dialogs.plan_dialog import PlanDialog  # noqa: PLC0415 - seldom needed
 
         chosen = await self.push_screen_wait(PlanDialog(plan))

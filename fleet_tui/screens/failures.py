@@ -111,17 +111,26 @@ class FailuresScreen(TableScreen):
 
     def action_redeploy(self) -> None:
         """Run the deployment again on the device, or on all devices of the group."""
-        row, devices = self.row_under_cursor, self._devices()
-        if row is not None and devices:
-            request = Request(deployment=row.group.deployment, devices=devices)
-            self.fleet_app.start("redeploy", request)
+        devices = self._devices()
+        # Of what is marked: the cursor may stand on another deployment's failure.
+        deployments = sorted({row.group.deployment for row in self._rows_meant()})
+        if len(deployments) > 1:
+            self.fleet_app.say(
+                f"marks of several deployments: {', '.join(deployments)}; redeploy one at a time",
+                "warning",
+            )
+        elif devices:
+            self.fleet_app.start("redeploy", Request(deployment=deployments[0], devices=devices))
+
+    def _rows_meant(self) -> list[FailureRow]:
+        """Return what a key is meant for: what is marked, else what the cursor is on."""
+        found = (self.failures.record(key) for key in self.table.target_keys())
+        return [row for row in found if row is not None]
 
     def _devices(self) -> tuple[str, ...]:
-        """Return whom a key is meant for: what is marked, else what the cursor is on."""
+        """Return the devices that a key is meant for."""
         found: dict[str, None] = {}
-        for key in self.table.target_keys():
-            row = self.failures.record(key)
-            if row is not None:
-                some = (row.device,) if row.device is not None else row.group.devices
-                found.update(dict.fromkeys(device.device_id for device in some))
+        for row in self._rows_meant():
+            some = (row.device,) if row.device is not None else row.group.devices
+            found.update(dict.fromkeys(device.device_id for device in some))
         return tuple(found)

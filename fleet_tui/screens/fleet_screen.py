@@ -56,6 +56,9 @@ class FleetScreen(Screen[None], inherit_bindings=False):
         del location
         return cls()
 
+    def check(self, app: FleetApp) -> None:
+        """Raise FleetError where the app has nothing for this view to show; before it is opened."""
+
     @property
     def fleet_app(self) -> FleetApp:
         """The app."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from textual.binding import Binding, BindingType
 
-from fleet_core.errors import InvalidInputError
+from fleet_core.errors import InvalidInputError, NotFoundError
 from fleet_core.operations.plans import Scope
 from fleet_tui.jobs import JobState
 from fleet_tui.locations import Location
@@ -20,11 +20,13 @@ from fleet_tui.widgets.bars import bar_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fleet_tui.app import FleetApp
     from fleet_tui.jobs import Job
     from fleet_tui.sources.live_source import LiveSource
     from fleet_tui.table.source import Cell
 
 _BAR_CELLS = 20
+_NUMBER_MAX_DIGITS = 9
 
 
 class JobScreen(TableScreen):
@@ -46,9 +48,14 @@ class JobScreen(TableScreen):
     @classmethod
     def at(cls, location: Location) -> Self:
         """Return the view of a job; raises InvalidInputError where no number is given."""
-        if not location.argument.isdecimal():
+        if not location.argument.isdecimal() or len(location.argument) > _NUMBER_MAX_DIGITS:
             raise InvalidInputError("job: expected the job's number", remedy=":jobs lists them")
         return cls(int(location.argument))
+
+    def check(self, app: FleetApp) -> None:
+        """Raise NotFoundError where the job is not kept, or never was."""
+        if all(job.number != self._number for job in app.jobs.all):
+            raise NotFoundError(f"there is no job {self._number}", remedy=":jobs lists them")
 
     @property
     def location(self) -> Location:

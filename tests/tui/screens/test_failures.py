@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fleet_core.contracts.states import Phase
 from fleet_tui.screens.device import DeviceScreen
 from fleet_tui.screens.failures import FailuresScreen
 from tests.support.steady_fleet import steady_app
@@ -17,7 +18,9 @@ from tests.tui.screens.screen_text import screen_lines, screen_text
 if TYPE_CHECKING:
     from textual.pilot import Pilot
 
+    from fleet_core.operations.plans import Request
     from fleet_tui.app import FleetApp
+    from tests.view.fleets import FedView
 
 Compare = Callable[..., bool]
 WIDE = (160, 30)
@@ -99,6 +102,44 @@ async def test_a_key_is_meant_for_all_devices_of_the_group() -> None:
         assert set(screen._devices()) == expected
         await pilot.press("enter", "j")
         assert len(screen._devices()) == 1
+
+
+def two_failing_deployments() -> FedView:
+    """The sample, and below its groups one of another deployment, with the fewest devices."""
+    fed = deployed_fleet()
+    fail(fed, "paris-van-052", 1)
+    fed.state("paris-van-066", "edge-cache", phase=Phase.FAILED, reason="Error")
+    return fed
+
+
+async def test_marks_of_several_deployments_are_not_redeployed_as_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = steady_app(two_failing_deployments(), command="failures")
+    started: list[Request] = []
+    monkeypatch.setattr(app, "start", lambda _name, request: started.append(request))
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(app, pilot)
+        await pilot.press("g", "space", "G", "space", "r")
+        await eventually(lambda: "marks of several deployments" in screen_text(app))
+        assert started == []
+
+
+async def test_a_redeploy_is_of_the_marked_deployment_wherever_the_cursor_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = steady_app(two_failing_deployments(), command="failures")
+    started: list[Request] = []
+    monkeypatch.setattr(app, "start", lambda _name, request: started.append(request))
+    async with app.run_test(size=WIDE) as pilot:
+        screen = await opened(app, pilot)
+        await pilot.press("g", "space", "G")
+        under_cursor = screen.row_under_cursor
+        assert under_cursor is not None
+        assert under_cursor.group.deployment != "web"
+        await pilot.press("r")
+        expected = tuple(f"berlin-kiosk-{number:03}" for number in (3, 7, 11))
+        assert [(each.deployment, each.devices) for each in started] == [("web", expected)]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])

@@ -10,6 +10,7 @@ from textual.widgets import Button
 
 from fleet_core.operations.plans import Friction, Plan
 from fleet_tui.dialogs.plan_dialog import PlanDialog
+from fleet_tui.screens.devices import DevicesScreen
 from tests.support.steady_fleet import steady_app
 from tests.support.waiting import eventually
 from tests.tui.screens.fleet_sample import sample_fleet
@@ -51,7 +52,7 @@ def plan(
 async def shown(app: FleetApp, pilot: Pilot[object], shown_plan: Plan) -> list[bool | None]:
     """Show the dialog; the list gets what it returns."""
     answers: list[bool | None] = []
-    await eventually(lambda: app.fleet is not None and app.screen.is_mounted)
+    await eventually(lambda: isinstance(app.screen, DevicesScreen) and app.screen.is_mounted)
     await pilot.pause()
     app.push_screen(PlanDialog(shown_plan), answers.append)
     await eventually(lambda: isinstance(app.screen, PlanDialog) and app.screen.is_mounted)
