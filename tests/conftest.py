@@ -14,6 +14,36 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+UNIT_TIMEOUT_S = 2.0
+UNITS = (
+    "tests/contracts/",
+    "tests/view/",
+    "tests/agent/test_back_off.py",
+    "tests/agent/test_reconciler.py",
+    "tests/operations/test_contexts.py",
+    "tests/operations/test_durations.py",
+    "tests/operations/test_manifests.py",
+    "tests/operator/test_aggregation.py",
+    "tests/operator/test_device_writes.py",
+    "tests/operator/test_liveness.py",
+    "tests/operator/test_wants.py",
+    "tests/tui/sources/",
+    "tests/tui/test_history.py",
+    "tests/tui/test_locations.py",
+    "tests/tui/test_visits.py",
+)
+"""Tests of pure parts; nothing real is started in them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give a unit test its two seconds; a property test, which is a hundred of them, has ten."""
+    for item in items:
+        if item.nodeid.startswith(UNITS):
+            item.add_marker(pytest.mark.unit)
+            if not getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+                item.add_marker(pytest.mark.timeout(UNIT_TIMEOUT_S))
+
+
 def pytest_configure() -> None:
     """Hear of ctrl+c again.
 
