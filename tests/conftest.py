@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 from tests.support.nats_server import NatsServer
 
@@ -35,6 +36,10 @@ UNITS = (
 """Tests of pure parts; nothing real is started in them."""
 
 
+NEVER_BLOCKING = ["fleet_core.messaging", "fleet_core.operator", "fleet_core.view", "fleet_agent"]
+"""What reads a file, sleeps or waits for a lock in here, on an event loop, fails the test."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give a unit test its two seconds; a property test, which is a hundred of them, has ten."""
     for item in items:
@@ -50,6 +55,13 @@ def pytest_configure() -> None:
     A shell that runs the tests in the background has it ignored, and whatever they start would too.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def unblocked_loop() -> Iterator[None]:
+    """Fail a test in which what serves devices and links blocks the event loop."""
+    with blockbuster_ctx(NEVER_BLOCKING):
+        yield
 
 
 @pytest.fixture
