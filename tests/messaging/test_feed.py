@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -226,15 +227,35 @@ async def test_a_missing_bucket_is_waited_for(connection: Connection, picture: P
     await asyncio.gather(running, return_exceptions=True)
 
 
+class BusyPicture(Picture):
+    """One that keeps the event loop to itself now and then, as a large repaint does."""
+
+    EVERY = 1_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.holds = 0
+
+    def on_put(self, key: str, value: bytes, revision: int, received_at_s: float) -> None:
+        super().on_put(key, value, revision, received_at_s)
+        if self.puts % self.EVERY == 0:
+            self.holds += 1
+            until = time.perf_counter() + 0.1
+            while time.perf_counter() < until:
+                pass
+
+
+@pytest.mark.timeout(30)
 async def test_a_slow_reader_loses_nothing(connection: Connection) -> None:
     """More than one batch is waiting while the event loop is held up again and again."""
     count = 25_000
     for number in range(count):
         await connection.publish(f"$KV.device-heartbeat.heartbeat.d-{number}", b"x")
-    picture = Picture()
+    picture = BusyPicture()
     feed = KvFeed(connection, "device-heartbeat", picture)
     running = asyncio.create_task(feed.run())
-    await eventually(lambda: feed.stats.synced and len(picture.values) == count, timeout_s=8)
+    await eventually(lambda: feed.stats.synced and len(picture.values) == count, timeout_s=15)
+    assert picture.holds == count // BusyPicture.EVERY
     assert feed.stats.resyncs == 1
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
