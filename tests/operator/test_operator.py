@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -136,9 +136,10 @@ async def test_a_status_is_written_at_most_once_a_second(plant: Plant, operator:
     await operator.converged.wait()
     started = time.monotonic()
     for turn in range(200):
-        phase = Phase.RUNNING if turn % 2 else Phase.FAILED
-        await plant.tell(state("a", "web", spec_hash, phase=phase, at_s=time.time()))
+        failed: Any = {"phase": Phase.FAILED, "error": f"exit {turn}"}  # each another status
+        await plant.tell(state("a", "web", spec_hash, at_s=time.time(), **failed))
         await asyncio.sleep(0.01)  # so that the states are spread over more than a second
+    await plant.tell(state("a", "web", spec_hash, at_s=time.time()))
     await eventually_reads(lambda: plant.counts("web"), {"matched_device_count": 1, "succeeded": 1})
     writes = shown.order.count("default.web")
     assert 2 <= writes <= time.monotonic() - started + 2
