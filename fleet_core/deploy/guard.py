@@ -41,18 +41,25 @@ class Guard:
         self._guardian: subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
-        self.directory = await self._start()
+        try:
+            self.directory = await self._start()
+        except BaseException:
+            await self._see_off()
+            raise
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        self._close_orders()
-        if self._guardian is None:
-            return
-        await asyncio.wait_for(self._guardian.wait(), END_DEADLINE_S)
+        await self._see_off()
         if self.directory.exists():
             raise BrokenError(
                 f"the run directory could not be removed: {self.directory}", remedy="remove it"
             )
+
+    async def _see_off(self) -> None:
+        """Let the guardian do what is left to do, and wait for its end."""
+        self._close_orders()
+        if self._guardian is not None:
+            await asyncio.wait_for(self._guardian.wait(), END_DEADLINE_S)
 
     @property
     def pid(self) -> int:
