@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Coroutine
 
-    from fleet_agent.config import AgentConfig
+    from fleet_agent.config_model import AgentConfig
     from fleet_agent.runtime.contract import ContainerRuntime
 
 EXIT_OK: Final = 0

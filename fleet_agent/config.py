@@ -7,6 +7,7 @@ otherwise the environment alone must say enough. Every key can be overridden:
 section          variable                    example
 ===============  ==========================  =========================================
 ``[agent]``      ``FLEET_AGENT_<KEY>``       ``FLEET_AGENT_DEVICE_ID=berlin-kiosk-017``
+``[podman]``     ``FLEET_AGENT_PODMAN_SOCKET``
 ``[nats]``       ``FLEET_AGENT_NATS_<KEY>``  ``FLEET_AGENT_NATS_URLS=nats://a:4222,nats://b:4222``
 ``[credentials]``  ``FLEET_AGENT_CREDENTIALS_<KEY>``  ``FLEET_AGENT_CREDENTIALS_PASSWORD=…``
 ``[labels]``     ``FLEET_AGENT_LABELS``      ``site=berlin,ring=2`` (added to the file's)
@@ -21,77 +22,31 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import ValidationError
 
+from fleet_agent.config_model import (
+    AgentConfig,
+    AgentSection,
+    ContainersSection,
+    CredentialsSection,
+    NatsSection,
+    PodmanSection,
+)
 from fleet_core.contracts.base import field_path
-from fleet_core.contracts.names import DeviceId, LabelMap
 from fleet_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pydantic import BaseModel
     from pydantic_core import ErrorDetails
 
 CONFIG_VARIABLE: Final = "FLEET_AGENT_CONFIG"
 DEFAULT_CONFIG_PATH: Final = Path("/etc/fleet-agent/config.toml")
 MAX_CONFIG_BYTES: Final = 256 * 1024
 _PREFIX: Final = "FLEET_AGENT_"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class AgentSection(_Section):
-    """Who this device is, and how its agent behaves."""
-
-    device_id: DeviceId
-    runtime_enabled: bool = True
-    """Without it: heartbeat and commands only, no containers."""
-    runtime: Literal["simulated"] | None = None
-    """Which container runtime; there is no default, so that nothing is simulated unasked."""
-    heartbeat_interval_s: Annotated[int, Field(ge=1, le=3600)] | None = None
-    """Instead of what the device's manifest says."""
-    drift_interval_s: Annotated[int, Field(ge=1, le=3600)] = 60
-    """How often the containers are compared with what they should be, events or not."""
-
-    @model_validator(mode="after")
-    def _a_runtime_is_chosen(self) -> Self:
-        if self.runtime_enabled and self.runtime is None:
-            raise ValueError(
-                'expected runtime = "simulated" (this version has no other), '
-                "or runtime_enabled = false for heartbeat and commands only"
-            )
-        return self
-
-
-class NatsSection(_Section):
-    """Where the servers are."""
-
-    urls: Annotated[
-        list[Annotated[str, Field(pattern=r"^(nats|tls)://[^\s]{1,512}$")]],
-        Field(min_length=1, max_length=64),
-    ]
-    connect_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
-
-
-class CredentialsSection(_Section):
-    """How the agent proves who it is: a user and password that stand in the file."""
-
-    type: Literal["toml-shared"]
-    user: Annotated[str, Field(min_length=1, max_length=256)]
-    password: SecretStr
-
-
-class AgentConfig(_Section):
-    """The whole configuration."""
-
-    agent: AgentSection
-    nats: NatsSection
-    credentials: CredentialsSection | None = None
-    labels: LabelMap = Field(default_factory=dict)
 
 
 def load_config(environ: Mapping[str, str], file: Path | None = None) -> AgentConfig:
@@ -201,6 +156,8 @@ _OVERRIDES: Final[dict[str, tuple[str, str, Callable[[str, str], Any]]]] = {
     "DEVICE_ID": ("agent", "device_id", _as_text),
     "RUNTIME_ENABLED": ("agent", "runtime_enabled", _as_bool),
     "RUNTIME": ("agent", "runtime", _as_text),
+    "STATE_DIR": ("agent", "state_dir", _as_text),
+    "PODMAN_SOCKET": ("podman", "socket", _as_text),
     "HEARTBEAT_INTERVAL_S": ("agent", "heartbeat_interval_s", _as_number),
     "DRIFT_INTERVAL_S": ("agent", "drift_interval_s", _as_number),
     "NATS_URL": ("nats", "urls", _as_urls),
@@ -246,6 +203,8 @@ def _known_keys(location: tuple[str | int, ...]) -> list[str]:
 _SECTIONS: Final[dict[str, type[BaseModel]]] = {
     "agent": AgentSection,
     "nats": NatsSection,
+    "podman": PodmanSection,
+    "containers": ContainersSection,
     "credentials": CredentialsSection,
 }
 

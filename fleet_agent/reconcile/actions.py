@@ -21,7 +21,7 @@ from fleet_agent.runtime.contract import (
     ImagePullError,
     Role,
 )
-from fleet_core.contracts.scores import InitContainer
+from fleet_core.contracts.containers import InitContainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fleet_agent.reconcile.progress import Desired, Progress
     from fleet_agent.reconcile.surroundings import Surroundings
     from fleet_agent.runtime.contract import TimedOut
-    from fleet_core.contracts.scores import Service
+    from fleet_core.contracts.containers import Service
     from fleet_core.errors import FleetError
 
     Change = Callable[[Progress], Progress]

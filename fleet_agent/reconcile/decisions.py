@@ -16,7 +16,7 @@ from fleet_core.contracts.scores import RestartPolicy
 if TYPE_CHECKING:
     from fleet_agent.reconcile.progress import Desired, Ended, Progress, Seen
     from fleet_agent.runtime.contract import ContainerKey
-    from fleet_core.contracts.scores import Service
+    from fleet_core.contracts.containers import Service
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         Seen,
     )
     from fleet_agent.runtime.contract import Snapshot
-    from fleet_core.contracts.scores import InitContainer, Service
+    from fleet_core.contracts.containers import InitContainer, Service
 
 POD_INITIALIZING: Final = "PodInitializing"
 CONTAINER_CREATING: Final = "ContainerCreating"

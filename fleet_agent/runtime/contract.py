@@ -17,7 +17,7 @@ from fleet_core.errors import NotFoundError, RetryLaterError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fleet_core.contracts.scores import InitContainer, Service
+    from fleet_core.contracts.containers import InitContainer, Service
 
 LABEL_PREFIX: Final = "fleet.nationtech.io"
 STOP_GRACE_S: Final = 10.0

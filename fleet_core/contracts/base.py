@@ -12,6 +12,8 @@ from pydantic_core import from_json
 from fleet_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pydantic_core import ErrorDetails
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
@@ -36,6 +38,21 @@ Timestamp = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """A moment in UTC, RFC 3339 on the wire; one without an offset is refused."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+def without_defaults(
+    model: BaseModel, written: dict[str, Any], names: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Return what a serializer wrote without the named fields (all by default) at their defaults.
+
+    A field that older peers do not know must not change the hash of the scores that they know.
+    """
+    for name, field in type(model).model_fields.items():
+        if names is not None and name not in names:
+            continue
+        if getattr(model, name) == field.get_default(call_default_factory=True):
+            written.pop(name, None)
+    return written
 
 
 def canonical_json(value: object) -> bytes:

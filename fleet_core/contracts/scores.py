@@ -4,59 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    JsonValue,
-    SerializerFunctionWrapHandler,
-    StringConstraints,
-    model_serializer,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
-from fleet_core.contracts.base import Wire, encode
-from fleet_core.contracts.names import ContainerName, ImageReference, Text
+from fleet_core.contracts.base import Wire, encode, without_defaults
+from fleet_core.contracts.containers import InitContainer, Service
 
-DEFAULT_INIT_TIMEOUT_S: Final = 300
-MAX_INIT_TIMEOUT_S: Final = 7 * 24 * 3600
 MAX_CONTAINERS: Final = 64
-
-Argument = Annotated[Text, Field(max_length=32_768)]
-EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,254}$")]
-Port = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^((\d{1,3}\.){3}\d{1,3}:)?([1-9]\d{0,4}:)?[1-9]\d{0,4}(/(tcp|udp))?$"
-    ),
-]
-"""``[address:][host port:]container port[/tcp|/udp]``, as podman's ``--publish``."""
-Volume = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(/[^:\x00-\x1f]*|[A-Za-z0-9][A-Za-z0-9_.-]{0,127}):/[^:\x00-\x1f]*(:[a-zA-Z,]{1,32})?$"
-    ),
-]
-"""``name-or-host-path:/path[:options]``, as podman's ``--volume``."""
-
-
-def _pairs_to_map(value: Any) -> Any:
-    """Accept ``[["K", "V"], …]`` in place of a map; anything else is left to the field."""
-    if not isinstance(value, list):
-        return value
-    pairs = [pair for pair in value if isinstance(pair, list | tuple) and len(pair) == 2]  # noqa: PLR2004 - a pair
-    if len(pairs) != len(value) or not all(isinstance(name, str) for name, _ in pairs):
-        raise ValueError("expected a map, or a list of [name, value] pairs")
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("expected each name once")
-    return {pair[0]: pair[1] for pair in pairs}
-
-
-Environment = Annotated[
-    dict[EnvironmentName, Argument], BeforeValidator(_pairs_to_map), Field(max_length=256)
-]
+DEFAULT_PROGRESS_DEADLINE_S: Final = 600
+"""As ``progressDeadlineSeconds`` of a Kubernetes Deployment."""
 
 
 class RestartPolicy(StrEnum):
@@ -65,42 +22,6 @@ class RestartPolicy(StrEnum):
     ALWAYS = "Always"
     ON_FAILURE = "OnFailure"
     NEVER = "Never"
-
-
-class Container(Wire):
-    """What init containers and services have in common."""
-
-    name: ContainerName
-    image: ImageReference
-    args: Annotated[list[Argument], Field(max_length=256)] = Field(default_factory=list)
-    env: Environment = Field(default_factory=dict)
-    volumes: Annotated[list[Volume], Field(max_length=64)] = Field(default_factory=list)
-
-
-class InitContainer(Container):
-    """A container that must exit 0 before the next one, and before any service, starts.
-
-    It runs again for a new spec and after a reboot, so it must be idempotent.
-    """
-
-    timeout: Annotated[int, Field(gt=0, le=MAX_INIT_TIMEOUT_S)] = DEFAULT_INIT_TIMEOUT_S
-    """Whole seconds until it is removed with the reason ``InitTimeout``."""
-
-    @model_validator(mode="after")
-    def _no_probe(self) -> Self:
-        for probe in ("health", "livenessProbe", "readinessProbe", "startupProbe"):
-            if (self.model_extra or {}).get(probe) is not None:
-                raise ValueError(f"an init container has no {probe}: its exit code is the answer")
-        return self
-
-
-class Service(Container):
-    """A container that runs for as long as the deployment does."""
-
-    ports: Annotated[list[Port], Field(max_length=64)] = Field(default_factory=list)
-    restart_policy: Literal["always", "on-failure", "unless-stopped", "no"] = "always"
-    resources: Annotated[dict[str, JsonValue], Field(max_length=16)] = Field(default_factory=dict)
-    health: Annotated[dict[str, JsonValue], Field(max_length=16)] | None = None
 
 
 def _unique_names(score: PodmanV0) -> PodmanV0:
@@ -115,6 +36,18 @@ def _unique_names(score: PodmanV0) -> PodmanV0:
     return score
 
 
+class Rollback(StrEnum):
+    """What happens to a new version that does not become ready in time."""
+
+    AUTO = "auto"
+    """The last version that was ready is run again."""
+    NEVER = "never"
+
+
+_OURS: Final = frozenset(("restart_policy", "rollback", "progress_deadline_s"))
+"""Fields that older peers do not know: written only where they say something."""
+
+
 class PodmanV0(Wire):
     """Containers for podman: init containers one after another, then the services."""
 
@@ -123,17 +56,16 @@ class PodmanV0(Wire):
     )
     services: Annotated[list[Service], Field(min_length=1, max_length=MAX_CONTAINERS)]
     restart_policy: RestartPolicy = RestartPolicy.ALWAYS
+    rollback: Rollback = Rollback.AUTO
+    progress_deadline_s: Annotated[int, Field(ge=1, le=7 * 24 * 3600)] = DEFAULT_PROGRESS_DEADLINE_S
+    """How long a new version may make no progress towards ``Running`` before it is rolled back.
+
+    Waiting for images does not count, nor does an init container within its own timeout.
+    """
 
     @model_serializer(mode="wrap")
-    def _leave_out_our_default(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Write ``restart_policy`` only where it says something.
-
-        A field that older peers do not know must not change the hash of the scores they know.
-        """
-        written: dict[str, Any] = handler(self)
-        if self.restart_policy is RestartPolicy.ALWAYS:
-            written.pop("restart_policy", None)
-        return written
+    def _write(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_defaults(self, handler(self), _OURS)
 
 
 class Score(Wire):

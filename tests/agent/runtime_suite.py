@@ -23,7 +23,7 @@ from fleet_agent.runtime.contract import (
     RunState,
     TimedOut,
 )
-from fleet_core.contracts.scores import InitContainer, Service
+from fleet_core.contracts.containers import InitContainer, Service
 from fleet_core.errors import NotFoundError
 
 PLAIN, FAILING, SLOW, CRASHING, MISSING = (

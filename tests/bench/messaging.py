@@ -27,8 +27,9 @@ from fleet_core.contracts.buckets import (
     state_key,
 )
 from fleet_core.contracts.commands import Verb, command_subject
+from fleet_core.contracts.containers import Service
 from fleet_core.contracts.devices import DeviceManifest, ManifestEntry
-from fleet_core.contracts.scores import PodmanV0, Score, Service, payload_hash
+from fleet_core.contracts.scores import PodmanV0, Score, payload_hash
 from fleet_core.messaging import (
     CommandServer,
     Connection,

@@ -28,6 +28,7 @@ from fleet_core.contracts.buckets import (
     manifest_key,
     state_key,
 )
+from fleet_core.contracts.containers import InitContainer, Service
 from fleet_core.contracts.devices import (
     DeviceInfo,
     DeviceManifest,
@@ -42,7 +43,7 @@ from fleet_core.contracts.resources import (
     DeploymentStatus,
     Metadata,
 )
-from fleet_core.contracts.scores import InitContainer, PodmanV0, Score, Service, spec_hash
+from fleet_core.contracts.scores import PodmanV0, Score, spec_hash
 from fleet_core.contracts.selectors import LabelSelector
 from fleet_core.contracts.states import (
     ContainerState,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from fleet_core.contracts.containers import InitContainer, Service
 from fleet_core.contracts.devices import DeviceInfo, DeviceManifest, Inventory, ManifestEntry
 from fleet_core.contracts.resources import (
     Aggregate,
@@ -18,7 +19,7 @@ from fleet_core.contracts.resources import (
     LastError,
     Metadata,
 )
-from fleet_core.contracts.scores import InitContainer, PodmanV0, RestartPolicy, Score, Service
+from fleet_core.contracts.scores import PodmanV0, RestartPolicy, Score
 from fleet_core.contracts.selectors import LabelSelector, SelectorOperator, SelectorRequirement
 from fleet_core.contracts.states import (
     ContainerState,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleet_core.contracts.base import encode
+from fleet_core.contracts.containers import Service
 from fleet_core.contracts.devices import DeviceManifest, ManifestEntry
-from fleet_core.contracts.scores import PodmanV0, Score, Service, payload_hash, spec_hash
+from fleet_core.contracts.scores import PodmanV0, Score, payload_hash, spec_hash
 from fleet_core.messaging import (
     Connection,
     DesiredReader,

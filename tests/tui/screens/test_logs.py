@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from textual.widgets import OptionList
 
 from fleet_core.contracts.base import encode
+from fleet_core.contracts.containers import InitContainer, Service
 from fleet_core.contracts.resources import Deployment, DeploymentSpec, Metadata
-from fleet_core.contracts.scores import InitContainer, PodmanV0, Score, Service
+from fleet_core.contracts.scores import PodmanV0, Score
 from fleet_core.contracts.selectors import LabelSelector
 from fleet_tui.dialogs.choose_dialog import ChooseDialog
 from fleet_tui.options import Options
