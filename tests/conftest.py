@@ -19,6 +19,8 @@ UNIT_TIMEOUT_S = 2.0
 UNITS = (
     "tests/contracts/",
     "tests/view/",
+    "tests/agent/health/test_monitor.py",
+    "tests/agent/health/test_probing.py",
     "tests/agent/test_back_off.py",
     "tests/agent/test_reconciler.py",
     "tests/operations/test_contexts.py",
