@@ -49,6 +49,16 @@ class Behaviour:
     """Lines it writes while running, one at random every ``chatter_every_s``."""
     chatter_every_s: float = 5.0
 
+    healthy_after_s: float = 0.0
+    """Health checks fail before."""
+    unhealthy_after_s: float | None = None
+    """Health checks fail from then on."""
+
+    def is_healthy(self, age_s: float) -> bool:
+        """Tell whether health checks succeed so long after its start."""
+        sick = self.unhealthy_after_s is not None and age_s >= self.unhealthy_after_s
+        return age_s >= self.healthy_after_s and not sick
+
     def ends_by_itself_at(self, started_s: float) -> float | None:
         """Return when a process started at ``started_s`` ends; None where it never does."""
         return None if self.run_s is None else started_s + self.run_s

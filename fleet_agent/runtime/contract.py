@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from fleet_core.errors import NotFoundError, RetryLaterError
+from fleet_core.contracts.containers import DEFAULT_STOP_GRACE_S, PullPolicy, Service
+from fleet_core.errors import NotFoundError, RefusedError, RetryLaterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fleet_core.contracts.containers import InitContainer, Service
+    from fleet_agent.health.checks import CheckResult
+    from fleet_core.contracts.containers import InitContainer
+    from fleet_core.contracts.probes import Probe
 
 LABEL_PREFIX: Final = "fleet.nationtech.io"
-STOP_GRACE_S: Final = 10.0
-"""Between TERM and KILL, as podman's default."""
+STOP_GRACE_S: Final = float(DEFAULT_STOP_GRACE_S)
 SAVED_LOG_MAX_BYTES: Final = 64 * 1024
 """What is kept of a finished container's log: its end."""
 
@@ -49,6 +51,23 @@ class ContainerStartError(RetryLaterError):
 
     kind = "container-start"
 
+    def __init__(self, message: str, *, remedy: str = "", exit_code: int = 125) -> None:
+        super().__init__(message, remedy=remedy)
+        self.exit_code = exit_code
+        """podman's own: 125 it failed, 126 the program is not executable, 127 not found."""
+
+
+class ImageNeverPulledError(NotFoundError):
+    """The image is not on the device, and its policy says that it is never pulled."""
+
+    kind = "image-never-pulled"
+
+
+class ContainerConfigError(RefusedError):
+    """The container asks for what this device does not allow; asking again changes nothing."""
+
+    kind = "container-config"
+
 
 class Role(StrEnum):
     """What a container is in its deployment."""
@@ -60,8 +79,10 @@ class Role(StrEnum):
 class RunState(StrEnum):
     """Where a container is in its life."""
 
+    UNSTARTED = "unstarted"
+    """It exists, and nobody is starting it: the agent that made it ended in between."""
     CREATED = "created"
-    """It exists, its process has not started yet."""
+    """It exists, its process is being started."""
     RUNNING = "running"
     EXITED = "exited"
 
@@ -76,7 +97,7 @@ class ContainerKey:
     @property
     def runtime_name(self) -> str:
         """The name in the runtime; unambiguous, since neither part holds a dot."""
-        return f"{self.deployment}.{self.container}"
+        return f"fleet-{self.deployment}.{self.container}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +124,14 @@ class ContainerSpec:
             f"{LABEL_PREFIX}/spec-hash": self.spec_hash,
             f"{LABEL_PREFIX}/boot-id": self.boot_id,
             f"{LABEL_PREFIX}/attempt": str(self.attempt),
+            f"{LABEL_PREFIX}/stop-grace-s": str(self.stop_grace_s),
         }
+
+    @property
+    def stop_grace_s(self) -> int:
+        """Seconds between its stop signal and KILL."""
+        container = self.container
+        return container.stop_grace_s if isinstance(container, Service) else DEFAULT_STOP_GRACE_S
 
     def is_same_run(self, found: Snapshot) -> bool:
         """Tell whether the container that was found is this very run."""
@@ -166,6 +194,17 @@ class TimedOut:
     """The end of its log, read before it was removed."""
 
 
+@dataclass(frozen=True, slots=True)
+class ExecOutcome:
+    """What a program said that was run in a container."""
+
+    exit_code: int | None
+    """None where the time was over and it was killed."""
+    stdout: bytes
+    stderr: bytes
+    truncated: bool = False
+
+
 class ContainerRuntime(ABC):
     """A container runtime on one device.
 
@@ -178,12 +217,20 @@ class ContainerRuntime(ABC):
         """Return the runtime's name and version, for the device's inventory."""
 
     @abstractmethod
-    async def pull_image(self, image: str) -> None:
-        """Make the image available; return at once where it is already.
+    async def pull_image(
+        self,
+        image: str,
+        policy: PullPolicy = PullPolicy.IF_NOT_PRESENT,
+        on_progress: Callable[[str], None] | None = None,
+    ) -> None:
+        """Make the image available, as its policy says, and see that it runs on this device.
+
+        ``on_progress`` is told now and then how far the pull is, in words.
 
         Raises:
             ImageNotFoundError: it does not exist, or may not be pulled.
-            ImagePullError: it could not be pulled this time.
+            ImageNeverPulledError: it is not here, and the policy is ``Never``.
+            ImagePullError: it could not be pulled this time, or is for another architecture.
         """
 
     @abstractmethod
@@ -194,6 +241,7 @@ class ContainerRuntime(ABC):
 
         Raises:
             ImageNotFoundError: the image is not on the device; it is not pulled here.
+            ContainerConfigError: this device does not allow what it asks for.
             ContainerStartError: the container could not be created or started.
         """
 
@@ -208,6 +256,7 @@ class ContainerRuntime(ABC):
 
         Raises:
             ImageNotFoundError: the image is not on the device; it is not pulled here.
+            ContainerConfigError: this device does not allow what it asks for.
             ContainerStartError: the container could not be created or started.
         """
 
@@ -234,15 +283,37 @@ class ContainerRuntime(ABC):
         """
 
     @abstractmethod
-    async def stop(self, key: ContainerKey, grace_s: float = STOP_GRACE_S) -> None:
-        """Send TERM, and KILL after ``grace_s``; return when it has ended.
+    async def exec(
+        self, key: ContainerKey, argv: Sequence[str], timeout_s: float, limit_bytes: int
+    ) -> ExecOutcome:
+        """Run a program in a running container; each stream is cut at ``limit_bytes``.
 
-        A container that is absent or has ended is left as it is.
+        Raises:
+            NotFoundError: there is no such container, or it does not run.
+        """
+
+    @abstractmethod
+    async def check_health(self, key: ContainerKey, probe: Probe) -> CheckResult:
+        """Do a health check of a running container once.
+
+        What the container does is never an error: it is the result.
+        """
+
+    @abstractmethod
+    async def stop(self, key: ContainerKey, grace_s: float | None = None) -> None:
+        """Send its stop signal, and KILL after ``grace_s``; return when it has ended.
+
+        Without ``grace_s`` its own spec's grace counts. A container that is absent or has ended is
+        left as it is.
         """
 
     @abstractmethod
     async def remove(self, key: ContainerKey) -> None:
         """Remove the container, by force if it still runs; absent is as good as removed."""
+
+    @abstractmethod
+    async def forget_deployment(self, deployment: str) -> None:
+        """Let go of what else a deployment had: its network. Its volumes are kept."""
 
     @abstractmethod
     def on_change(self, changed: Callable[[str], None]) -> Callable[[], None]:

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from fleet_agent.health.checks import CheckResult
 from fleet_agent.runtime.behaviour import ImageScript
 from fleet_agent.runtime.contract import (
     SAVED_LOG_MAX_BYTES,
-    STOP_GRACE_S,
     ContainerKey,
     ContainerRuntime,
+    ExecOutcome,
     Exited,
+    ImageNeverPulledError,
     ImageNotFoundError,
     ImagePullError,
     LogLine,
@@ -28,6 +30,7 @@ from fleet_agent.runtime.contract import (
     TimedOut,
 )
 from fleet_core.clock import SystemClock
+from fleet_core.contracts.containers import PullPolicy
 from fleet_core.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from fleet_agent.runtime.behaviour import Behaviour, Script
     from fleet_agent.runtime.contract import ContainerSpec
     from fleet_core.clock import Clock
+    from fleet_core.contracts.probes import Probe
 
 EXIT_TERM = 143
 EXIT_KILL = 137
@@ -132,10 +136,19 @@ class SimulatedRuntime(ContainerRuntime):
         """Return the name and version of the simulation."""
         return "simulated 1"
 
-    async def pull_image(self, image: str) -> None:
+    async def pull_image(
+        self,
+        image: str,
+        policy: PullPolicy = PullPolicy.IF_NOT_PRESENT,
+        on_progress: Callable[[str], None] | None = None,
+    ) -> None:
         """Take as long as the script says, or fail as it says."""
-        if image in self._images:
+        if image in self._images and policy is not PullPolicy.ALWAYS:
             return
+        if policy is PullPolicy.NEVER:
+            raise ImageNeverPulledError(f"{image}: not on this device, and never pulled")
+        if on_progress is not None:
+            on_progress("pulling")
         behaviour = self._script.image(image)
         if behaviour.pull_s:
             await self._clock.sleep(behaviour.pull_s)
@@ -197,12 +210,33 @@ class SimulatedRuntime(ContainerRuntime):
         lines = container.log(self._clock.monotonic(), tail)
         return [line for line in lines if since_s is None or line.at_s >= since_s]
 
-    async def stop(self, key: ContainerKey, grace_s: float = STOP_GRACE_S) -> None:
+    async def exec(
+        self, key: ContainerKey, argv: Sequence[str], timeout_s: float, limit_bytes: int
+    ) -> ExecOutcome:
+        """Return what was asked for: there is no program that could run."""
+        container = self._running(key)
+        if container is None:
+            raise NotFoundError(f"{key.runtime_name}: it does not run")
+        said = f"simulated, with {timeout_s:g} s: {' '.join(argv)}\n".encode()
+        return ExecOutcome(0, said[:limit_bytes], b"", len(said) > limit_bytes)
+
+    async def check_health(self, key: ContainerKey, probe: Probe) -> CheckResult:
+        """Return what the script says of the container's health at its age."""
+        del probe  # all kinds of checks see the same container
+        container = self._running(key)
+        if container is None:
+            return CheckResult(False, "it does not run")
+        age_s = self._clock.monotonic() - container.starts_at
+        return CheckResult(container.behaviour.is_healthy(age_s), "simulated")
+
+    async def stop(self, key: ContainerKey, grace_s: float | None = None) -> None:
         """End the container: at once, or after the grace period if it ignores TERM."""
         container = self._containers.get(key)
         now = self._clock.monotonic()
         if container is None or container.state(now) is RunState.EXITED:
             return
+        if grace_s is None:
+            grace_s = container.spec.stop_grace_s
         stubborn = container.behaviour.ignores_term
         self._kill(container, now + grace_s if stubborn else now, stubborn=stubborn)
         await self._wait_for_end(container, now + grace_s + 1)
@@ -213,6 +247,9 @@ class SimulatedRuntime(ContainerRuntime):
         if container is None:
             return
         self._kill(container, self._clock.monotonic(), stubborn=True)
+
+    async def forget_deployment(self, deployment: str) -> None:
+        """Do nothing: a simulated deployment has nothing but its containers."""
 
     def on_change(self, changed: Callable[[str], None]) -> Callable[[], None]:
         """Call ``changed`` at each start and end."""
@@ -239,6 +276,12 @@ class SimulatedRuntime(ContainerRuntime):
         """End all containers at once, as a reboot does; their records stay."""
         for key in list(self._containers):
             self.kill(key)
+
+    def _running(self, key: ContainerKey) -> _Container | None:
+        container = self._containers.get(key)
+        if container is None or container.state(self._clock.monotonic()) is not RunState.RUNNING:
+            return None
+        return container
 
     def _runs(self, container: _Container, spec: ContainerSpec, now: float) -> bool:
         return spec.is_same_run(container.snapshot(now)) and (

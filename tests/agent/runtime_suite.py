@@ -18,12 +18,14 @@ from fleet_agent.runtime.contract import (
     ContainerRuntime,
     ContainerSpec,
     Exited,
+    ImageNeverPulledError,
     ImageNotFoundError,
+    ImagePullError,
     Role,
     RunState,
     TimedOut,
 )
-from fleet_core.contracts.containers import InitContainer, Service
+from fleet_core.contracts.containers import InitContainer, PullPolicy, Service
 from fleet_core.errors import NotFoundError
 
 PLAIN, FAILING, SLOW, CRASHING, MISSING = (
@@ -76,8 +78,10 @@ class RuntimeSuite:
     async def test_an_image_is_pulled_once_and_a_missing_one_is_told(self, device: Device) -> None:
         await device.runtime.pull_image(PLAIN)
         await device.runtime.pull_image(PLAIN)
-        with pytest.raises(ImageNotFoundError):
+        with pytest.raises((ImageNotFoundError, ImagePullError)):
             await device.runtime.pull_image(MISSING)
+        with pytest.raises(ImageNeverPulledError):
+            await device.runtime.pull_image(MISSING, PullPolicy.NEVER)
 
     async def test_what_was_not_pulled_is_not_started(self, device: Device) -> None:
         with pytest.raises(ImageNotFoundError):

@@ -1,0 +1,97 @@
+"""Containers as podman tells of them, in the agent's words: pure functions of its JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from fleet_agent.runtime.contract import LABEL_PREFIX, ContainerKey, Role, RunState, Snapshot
+
+LABEL_DEPLOYMENT: Final = f"{LABEL_PREFIX}/deployment"
+_NEVER: Final = "0001-01-01"
+_STATES: Final = {
+    "created": RunState.UNSTARTED,
+    "configured": RunState.UNSTARTED,
+    "initialized": RunState.UNSTARTED,
+    "running": RunState.RUNNING,
+    "paused": RunState.RUNNING,
+    "stopping": RunState.RUNNING,
+}
+"""Every other word means that its process has ended."""
+
+
+def snapshot_of(inspected: Any, *, starting: bool) -> Snapshot | None:
+    """Return what an inspected container is; None where its labels are not ours.
+
+    Labels are not trusted: anybody on the device may have written them.
+    """
+    labels = inspected["Config"].get("Labels") or {}
+    key = key_of(labels)
+    if key is None:
+        return None
+    state = _STATES.get(inspected["State"]["Status"], RunState.EXITED)
+    if state is RunState.UNSTARTED and starting:
+        state = RunState.CREATED
+    ended = state is RunState.EXITED
+    told = inspected["State"]
+    return Snapshot(
+        key=key,
+        container_id=inspected["Id"],
+        image=str(inspected.get("ImageName") or ""),
+        role=Role.INIT if labels.get(f"{LABEL_PREFIX}/role") == Role.INIT else Role.SERVICE,
+        spec_hash=labels.get(f"{LABEL_PREFIX}/spec-hash", ""),
+        boot_id=labels.get(f"{LABEL_PREFIX}/boot-id", ""),
+        attempt=_number(labels.get(f"{LABEL_PREFIX}/attempt", "")),
+        state=state,
+        started_at_s=_moment(told.get("StartedAt")),
+        finished_at_s=_moment(told.get("FinishedAt")) if ended else None,
+        exit_code=int(told.get("ExitCode", -1)) if ended else None,
+        oom_killed=ended and bool(told.get("OOMKilled")),
+    )
+
+
+def key_of(labels: dict[str, str]) -> ContainerKey | None:
+    """Return which container of which deployment the labels name."""
+    deployment = labels.get(LABEL_DEPLOYMENT)
+    container = labels.get(f"{LABEL_PREFIX}/container")
+    return ContainerKey(deployment, container) if deployment and container else None
+
+
+def stop_grace_s(inspected: Any, default_s: float) -> float:
+    """Return the grace that the container's own spec asks for."""
+    labels = inspected["Config"].get("Labels") or {}
+    grace = labels.get(f"{LABEL_PREFIX}/stop-grace-s", "")
+    return float(_number(grace)) if grace else default_s
+
+
+def address_of(inspected: Any, *, rootless: bool, port: int) -> tuple[str, int] | None:
+    """Return where the device reaches a port of the container; None where it cannot.
+
+    The networks of a rootless podman cannot be reached from the device: only published ports can.
+    """
+    if inspected["HostConfig"].get("NetworkMode") == "host":
+        return "127.0.0.1", port
+    settings = inspected["NetworkSettings"]
+    for published in (settings.get("Ports") or {}).get(f"{port}/tcp") or ():
+        host = published.get("HostIp") or "127.0.0.1"
+        return "127.0.0.1" if host == "0.0.0.0" else host, int(published["HostPort"])  # noqa: S104 - compared, not bound
+    if rootless:
+        return None
+    for network in (settings.get("Networks") or {}).values():
+        if network.get("IPAddress"):
+            return network["IPAddress"], port
+    return None
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - below 2^31
+
+
+def _moment(text: str | None) -> float | None:
+    """Return the Unix seconds of a moment as Go writes it."""
+    if not text or text.startswith(_NEVER):
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None

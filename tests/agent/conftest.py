@@ -1,0 +1,36 @@
+"""A real podman for the tests that need one: one per test process, emptied after each test."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.podman import PodmanMachine, why_not
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def podman_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PodmanMachine]:
+    """The test process's own podman, with its service running."""
+    reason = why_not()
+    if reason:
+        if os.environ.get("FLEET_TEST_PODMAN") == "required":
+            pytest.fail(f"podman is required here: {reason}")
+        pytest.skip(f"needs podman: {reason}")
+    machine = PodmanMachine(tmp_path_factory.mktemp("podman"))
+    machine.make_image()
+    machine.start()
+    yield machine
+    machine.destroy()
+
+
+@pytest.fixture
+def podman(podman_machine: PodmanMachine) -> Iterator[PodmanMachine]:
+    """That podman, for one test: what the test leaves is removed."""
+    podman_machine.start()
+    yield podman_machine
+    podman_machine.clean()
