@@ -165,7 +165,7 @@ def _result(kind: ProbeKind, health: Health, states: Mapping[ProbeKind, ProbeSta
 
 
 def _failed(state: ProbeState) -> str:
-    """Return what the kubelet's event says of a failed check (`prober.go`, `probe`)."""
-    if state.last is None:
+    """Return what the kubelet's event says of a failed check (`prober.go`, `probe`), if one did."""
+    if state.last is not False and not state.message:
         return ""
     return f"{state.kind} probe failed: {state.message}"

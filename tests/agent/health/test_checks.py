@@ -12,7 +12,10 @@ import pytest
 
 from fleet_agent import __version__
 from fleet_agent.health.checks import MAX_ANSWER_BYTES, CheckResult, check_http, check_tcp
-from fleet_core.contracts.probes import HttpCheck
+from fleet_agent.health.monitor import HealthMonitor, Running
+from fleet_agent.runtime.contract import ContainerKey
+from fleet_core.clock import SystemClock
+from fleet_core.contracts.probes import Health, HttpCheck, Probe
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -277,3 +280,23 @@ async def test_a_check_that_is_cancelled_leaves_nothing_behind() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_a_monitor_learns_from_a_real_server_that_a_container_is_ready() -> None:
+    told = asyncio.Event()
+    key = ContainerKey("shop", "web")
+
+    async with serving(answer("200 OK")) as server:
+
+        async def check(_key: ContainerKey, probe: Probe) -> CheckResult:
+            assert probe.http is not None
+            return await check_http(HERE, server.port, probe.http, probe.timeout_s)
+
+        clock = SystemClock()
+        monitor = HealthMonitor(clock, check, lambda _: told.set())
+        health = Health(readiness=Probe(http=HttpCheck(port=80)))
+        monitor.follow("shop", {key: Running("a", health, clock.monotonic())})
+        assert not monitor.of(key, "a").ready
+        await asyncio.wait_for(told.wait(), 1.0)
+        assert monitor.of(key, "a").ready
+        await monitor.close()

@@ -199,6 +199,13 @@ def test_why_it_is_not_ready_stands_until_it_is() -> None:
     assert said == ["Readiness probe failed: no", "Readiness probe failed: no", ""]
 
 
+def test_of_successes_that_do_not_suffice_yet_there_is_nothing_to_tell() -> None:
+    health = Health(readiness=probe(success_threshold=2))
+    state = answered(begun(READINESS, health.readiness), True)
+    told = ServiceHealth(started=True, ready=False)
+    assert service_health(health, {READINESS: state}) == told
+
+
 def test_a_failure_below_the_threshold_is_not_told_of_while_it_is_ready() -> None:
     health = Health(readiness=probe(failure_threshold=2))
     state = answered(begun(READINESS, health.readiness), True, False)
