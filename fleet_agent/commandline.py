@@ -58,6 +58,7 @@ def simulate(options: argparse.Namespace) -> int:
 async def _run_agent(config: AgentConfig) -> None:
     from fleet_agent.agent import Agent, AgentOptions, DeviceIdentity, Link  # noqa: PLC0415 - as in run
     from fleet_agent.inventory import read_boot_id, read_inventory  # noqa: PLC0415 - as in run
+    from fleet_agent.runtime.chosen import describe  # noqa: PLC0415 - as in run
     from fleet_core.messaging import ConnectionSettings, LatestWriter, connect  # noqa: PLC0415 - as in run
 
     credentials = config.credentials
@@ -72,7 +73,7 @@ async def _run_agent(config: AgentConfig) -> None:
     connection = await connect(settings, wait=False)
     async with connection:
         runtime = _runtime(config)
-        described = await runtime.describe() if runtime is not None else None
+        described = await describe(runtime)
         identity = DeviceIdentity(
             config.agent.device_id,
             config.labels,
@@ -86,17 +87,19 @@ async def _run_agent(config: AgentConfig) -> None:
             drift_interval_s=config.agent.drift_interval_s,
         )
         agent = Agent(identity, Link(connection, writer), runtime, options=options)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(writer.run())
-            group.create_task(agent.run())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(writer.run())
+                group.create_task(agent.run())
+        finally:
+            if runtime is not None:
+                await runtime.close()
 
 
 def _runtime(config: AgentConfig) -> ContainerRuntime | None:
-    from fleet_agent.runtime.simulated import SimulatedRuntime  # noqa: PLC0415 - as in run
+    from fleet_agent.runtime.chosen import chosen_runtime  # noqa: PLC0415 - as in run
 
-    if not config.agent.runtime_enabled:
-        return None
-    return SimulatedRuntime()
+    return chosen_runtime(config)
 
 
 def _run_until_signalled(work: Coroutine[None, None, None]) -> int:
