@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from fleet_agent.reconcile.observation import last_lines
+from fleet_agent.reconcile.observation import last_lines, save_log
 from fleet_agent.reconcile.progress import (
+    CONFIG_ERROR,
+    ERR_IMAGE_NEVER_PULL,
+    ERR_IMAGE_PULL,
     INIT_TIMEOUT,
     START_ERROR,
     Ended,
+    ended_from,
     explain_exit,
 )
 from fleet_agent.runtime.contract import (
+    ContainerConfigError,
     ContainerKey,
     ContainerSpec,
     ContainerStartError,
     Exited,
+    ImageNeverPulledError,
     ImageNotFoundError,
     ImagePullError,
     Role,
+    RunState,
 )
-from fleet_core.contracts.containers import InitContainer
+from fleet_core.contracts.containers import InitContainer, RunPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fleet_agent.reconcile.decisions import PullImage, Remove, RunInit, StartService
+    from fleet_agent.reconcile.decisions import (
+        PullImage,
+        Remove,
+        RunInit,
+        StartService,
+        StopUnhealthy,
+    )
     from fleet_agent.reconcile.progress import Desired, Progress
     from fleet_agent.reconcile.surroundings import Surroundings
     from fleet_agent.runtime.contract import TimedOut
@@ -35,6 +48,9 @@ if TYPE_CHECKING:
 
     Change = Callable[[Progress], Progress]
     """What an action's end does to the progress that there is by then."""
+
+
+NOT_STARTED: Final = (ContainerStartError, ContainerConfigError, ImageNotFoundError)
 
 
 def unchanged(progress: Progress) -> Progress:
@@ -56,16 +72,36 @@ async def remove(around: Surroundings, action: Remove) -> Change:
     return unchanged
 
 
-async def pull_image(around: Surroundings, action: PullImage) -> Change:
-    """Pull an image; few at a time on one device."""
+async def pull_image(
+    around: Surroundings, action: PullImage, note: Callable[[str, str], None]
+) -> Change:
+    """Have an image here, few at a time on one device; ``note(image, words)`` hears how far."""
     image = action.image
     async with around.pulls:
         try:
-            await around.runtime.pull_image(image)
-        except (ImageNotFoundError, ImagePullError) as error:
+            await around.runtime.pull_image(image, action.policy, lambda words: note(image, words))
+        except (ImageNotFoundError, ImageNeverPulledError, ImagePullError) as error:
+            never = isinstance(error, ImageNeverPulledError)
+            reason = ERR_IMAGE_NEVER_PULL if never else ERR_IMAGE_PULL
             message, now = error.message, around.moment()
-            return lambda progress: progress.with_pull_failed(image, message, now)
-    return lambda progress: progress.with_pulled(image)
+            return lambda progress: progress.with_pull_failed(image, message, now, reason)
+    now = around.moment()
+    return lambda progress: progress.with_pulled(image, now)
+
+
+async def stop_unhealthy(
+    around: Surroundings, deployment: str, desired: Desired, action: StopUnhealthy
+) -> Change:
+    """Stop a service that its probes found dead; what comes then, its restart policy says."""
+    service = desired.score.services[action.index]
+    key = ContainerKey(deployment, service.name)
+    await around.runtime.stop(key, service.stop_grace_s)
+    found = await around.runtime.container_status(key)
+    if found is None or found.attempt != action.attempt or found.state is not RunState.EXITED:
+        return unchanged
+    ended = ended_from(found, await save_log(around, found), because=action.why)
+    now = around.moment()
+    return lambda progress: progress.with_ended(service.name, ended, now)
 
 
 async def start_service(
@@ -76,9 +112,10 @@ async def start_service(
     spec = _spec(around, deployment, desired, service, action.attempt)
     try:
         await around.runtime.ensure_service_running(spec)
-    except (ContainerStartError, ImageNotFoundError) as error:
+    except NOT_STARTED as error:
         return _not_started(around, spec, error)
-    return lambda progress: progress.with_started(service.name, action.attempt)
+    now = around.moment()
+    return lambda progress: progress.with_started(service.name, action.attempt).with_progress(now)
 
 
 async def run_init(
@@ -89,11 +126,18 @@ async def run_init(
     spec = _spec(around, deployment, desired, container, action.attempt)
     try:
         outcome = await around.runtime.run_to_completion(spec, container.timeout)
-    except (ContainerStartError, ImageNotFoundError) as error:
+    except NOT_STARTED as error:
         return _not_started(around, spec, error)
     around.saved_logs.save(spec.key, action.attempt, outcome.log)
     ended, now = _ended(outcome, action.attempt, container.timeout), around.moment()
-    return lambda progress: progress.with_ended(container.name, ended, now)
+
+    def change(progress: Progress) -> Progress:
+        progress = progress.with_ended(container.name, ended, now)
+        once = container.run_policy is RunPolicy.ONCE_PER_VERSION
+        counts = once and ended.succeeded
+        return progress.with_completed_once(container.name) if counts else progress
+
+    return change
 
 
 def _spec(
@@ -110,7 +154,8 @@ def _spec(
 
 def _not_started(around: Surroundings, spec: ContainerSpec, error: FleetError) -> Change:
     name, image, now = spec.key.container, spec.container.image, around.moment()
-    ended = Ended(spec.attempt, None, START_ERROR, error.message, now.unix_s, now.unix_s)
+    exit_code, reason, message = _why_not_started(error)
+    ended = Ended(spec.attempt, exit_code, reason, message, now.unix_s, now.unix_s)
 
     def change(progress: Progress) -> Progress:
         if isinstance(error, ImageNotFoundError):
@@ -118,6 +163,16 @@ def _not_started(around: Surroundings, spec: ContainerSpec, error: FleetError) -
         return progress.with_ended(name, ended, now)
 
     return change
+
+
+def _why_not_started(error: FleetError) -> tuple[int | None, str, str]:
+    """Return (exit code, reason, message), in Kubernetes' words."""
+    if isinstance(error, ContainerConfigError):
+        return None, CONFIG_ERROR, str(error)
+    if isinstance(error, ContainerStartError):
+        _, meaning = explain_exit(error.exit_code, oom_killed=False)
+        return error.exit_code, START_ERROR, f"{meaning}: {error.message}"
+    return None, START_ERROR, error.message
 
 
 def _ended(outcome: Exited | TimedOut, attempt: int, timeout_s: int) -> Ended:

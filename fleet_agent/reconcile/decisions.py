@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from fleet_agent.reconcile.progress import next_init
 from fleet_agent.runtime.contract import Role, RunState
+from fleet_core.contracts.containers import PullPolicy
 from fleet_core.contracts.scores import RestartPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fleet_agent.reconcile.progress import Desired, Ended, Progress, Seen
-    from fleet_agent.runtime.contract import ContainerKey
-    from fleet_core.contracts.containers import Service
+    from fleet_agent.runtime.contract import ContainerKey, Snapshot
+    from fleet_core.contracts.containers import Container, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,10 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class PullImage:
-    """Pull this image."""
+    """Have this image here, as its policy says."""
 
     image: str
+    policy: PullPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,15 @@ class StartService:
 
 
 @dataclass(frozen=True, slots=True)
+class StopUnhealthy:
+    """Stop a service that its liveness or startup probe has found dead."""
+
+    index: int
+    attempt: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to do before something changes, or before this monotonic moment."""
 
@@ -61,7 +74,7 @@ class Finished:
     """Nothing of the deployment is left on the device."""
 
 
-Action = Remove | PullImage | RunInit | StartService | Wait | Finished
+Action = Remove | PullImage | RunInit | StartService | StopUnhealthy | Wait | Finished
 
 
 def decide(
@@ -74,43 +87,64 @@ def decide(
         return removal
     own, foreign = seen.split(desired, boot_id)
     return (
-        _replace_foreign(desired, foreign, progress, boot_id, now_s)
+        _prepare(desired, foreign, progress, boot_id, now_s)
         or _initialise(desired, own, progress, now_s)
+        or _remove_obsolete(desired, foreign)
         or _serve(desired, own, progress, now_s)
     )
 
 
 def _remove_all(seen: Seen) -> Remove | None:
-    keys = tuple(found.key for found in seen)
+    return _remove(tuple(seen))
+
+
+def _remove(found: Sequence[Snapshot]) -> Remove | None:
+    keys = tuple(each.key for each in found)
     return Remove(keys) if keys else None
 
 
-def _replace_foreign(
+def _prepare(
     desired: Desired, foreign: Seen, progress: Progress, boot_id: str, now_s: float
 ) -> Action | None:
-    """Remove what belongs to another spec or boot.
+    """Clear away what other specs and boots have left, but not what still serves.
 
-    Services that still run are kept until every image of the new spec is on the device: a name
-    that cannot be pulled must not stop what works.
+    While an older version serves, every image of the new one is got first: a name that cannot be
+    pulled must not touch what works. Its services go on until the new one's init containers have
+    succeeded.
     """
-    serves = any(
-        found.state is not RunState.EXITED and found.boot_id == boot_id
-        for found in foreign.services
-    )
-    if serves:
-        for container in (*desired.score.init_containers, *desired.score.services):
-            if (waiting := _get_image(container.image, progress, now_s)) is not None:
+    serving = {found.key for found in foreign.services if _serves(found, boot_id)}
+    if serving:
+        containers: tuple[Container, ...] = (
+            *desired.score.init_containers,
+            *desired.score.services,
+        )
+        for container in containers:
+            if (waiting := _get_image(container, progress, now_s)) is not None:
                 return waiting
-    return _remove_all(foreign)
+    return _remove([found for found in foreign if found.key not in serving])
 
 
-def _get_image(image: str, progress: Progress, now_s: float) -> PullImage | Wait | None:
-    pull = progress.pull_of(image)
+def _serves(found: Snapshot, boot_id: str) -> bool:
+    return found.boot_id == boot_id and found.state in {RunState.RUNNING, RunState.CREATED}
+
+
+def _remove_obsolete(desired: Desired, foreign: Seen) -> Remove | None:
+    """Remove an older version's services that the new one has not; the others are replaced."""
+    names = {service.name for service in desired.score.services}
+    return _remove([found for found in foreign if found.key.container not in names])
+
+
+def _get_image(container: Container, progress: Progress, now_s: float) -> PullImage | Wait | None:
+    pull = progress.pull_of(container.image)
     if pull.ready:
         return None
     if pull.back_off.remaining_s(now_s):
         return Wait(pull.back_off.not_before_s)
-    return PullImage(image)
+    policy = container.image_pull_policy
+    if policy is PullPolicy.ALWAYS and container.image in progress.pulled:
+        # It was pulled for this very version; after a reboot there may be no network.
+        policy = PullPolicy.IF_NOT_PRESENT
+    return PullImage(container.image, policy)
 
 
 def _initialise(desired: Desired, own: Seen, progress: Progress, now_s: float) -> Action | None:
@@ -126,7 +160,7 @@ def _initialise(desired: Desired, own: Seen, progress: Progress, now_s: float) -
         return Wait()
     if known.back_off.remaining_s(now_s):
         return Wait(known.back_off.not_before_s)
-    return _get_image(container.image, progress, now_s) or RunInit(index, known.attempt + 1)
+    return _get_image(container, progress, now_s) or RunInit(index, known.attempt + 1)
 
 
 def _serve(desired: Desired, own: Seen, progress: Progress, now_s: float) -> Action:
@@ -146,6 +180,9 @@ def _serve_one(
     service = desired.score.services[index]
     found = own.find(Role.SERVICE, service.name)
     if found is not None and found.state is not RunState.EXITED:
+        health = own.health.get(service.name)
+        if health is not None and health.unhealthy:
+            return StopUnhealthy(index, found.attempt, health.unhealthy)
         return None
     known = progress.of(service.name)
     if known.last is not None:
@@ -153,7 +190,7 @@ def _serve_one(
             return None
         if known.back_off.remaining_s(now_s):
             return Wait(known.back_off.not_before_s)
-    return _get_image(service.image, progress, now_s) or StartService(index, known.attempt + 1)
+    return _get_image(service, progress, now_s) or StartService(index, known.attempt + 1)
 
 
 def restarts(service: Service, policy: RestartPolicy, last: Ended) -> bool:

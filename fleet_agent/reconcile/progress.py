@@ -1,28 +1,36 @@
-"""What one deployment has been through on this device, as far as decisions need it.
+"""What one version of a deployment has been through on this device, as far as decisions need it.
 
-Values, changed by pure functions. Nothing here must survive the agent: what a later agent needs
-stands on the containers' labels, and `observed` reads it back.
+Values, changed by pure functions. They are kept on disk (`reconcile.memory`), but nothing here must
+survive: what a later agent cannot do without stands on the containers' labels, and `observed` reads
+it back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from fleet_agent.reconcile.back_off import MAX_DELAY_S, BackOff
 from fleet_agent.runtime.contract import Role, RunState
+from fleet_core.contracts.containers import PullPolicy, RunPolicy
+from fleet_core.contracts.scores import PodmanV0  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from fleet_agent.health.probing import ServiceHealth
     from fleet_agent.runtime.contract import Snapshot
-    from fleet_core.contracts.scores import PodmanV0
+    from fleet_core.contracts.containers import InitContainer
 
 COMPLETED: Final = "Completed"
 ERROR: Final = "Error"
 OOM_KILLED: Final = "OOMKilled"
 START_ERROR: Final = "StartError"
+CONFIG_ERROR: Final = "CreateContainerConfigError"
 INIT_TIMEOUT: Final = "InitTimeout"
+ERR_IMAGE_PULL: Final = "ErrImagePull"
+ERR_IMAGE_NEVER_PULL: Final = "ErrImageNeverPull"
 STATUS_UNKNOWN: Final = "ContainerStatusUnknown"
 """The kubelet's word for a container that vanished without an exit code."""
 
@@ -50,13 +58,18 @@ class Seen:
 
     services: tuple[Snapshot, ...] = ()
     inits: tuple[Snapshot, ...] = ()
+    health: Mapping[str, ServiceHealth] = field(default_factory=dict)
+    """Of running services of the wanted spec, by name."""
 
     def __iter__(self) -> Iterator[Snapshot]:
         yield from self.services
         yield from self.inits
 
     def split(self, desired: Desired, boot_id: str) -> tuple[Seen, Seen]:
-        """Return the containers that belong to the desired spec in this boot, and the others."""
+        """Return the containers that belong to the desired spec in this boot, and the others.
+
+        One of its own that was made and never started is left out of both: it will be started.
+        """
         names = {
             Role.INIT: {container.name for container in desired.score.init_containers},
             Role.SERVICE: {container.name for container in desired.score.services},
@@ -69,11 +82,15 @@ class Seen:
                 and found.key.container in names[found.role]
             )
 
-        own = Seen(tuple(filter(belongs, self.services)), tuple(filter(belongs, self.inits)))
-        foreign = Seen(
-            tuple(found for found in self.services if not belongs(found)),
-            tuple(found for found in self.inits if not belongs(found)),
-        )
+        def part(found: tuple[Snapshot, ...], *, own: bool) -> tuple[Snapshot, ...]:
+            return tuple(
+                each
+                for each in found
+                if belongs(each) is own and not (own and each.state is RunState.UNSTARTED)
+            )
+
+        own = Seen(part(self.services, own=True), part(self.inits, own=True), self.health)
+        foreign = Seen(part(self.services, own=False), part(self.inits, own=False))
         return own, foreign
 
     def find(self, role: Role, name: str) -> Snapshot | None:
@@ -126,6 +143,9 @@ class PullProgress:
     ready: bool = False
     back_off: BackOff = field(default_factory=BackOff)
     error: str = ""
+    reason: str = ERR_IMAGE_PULL
+    note: str = ""
+    """How far a pull that is under way is, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +158,14 @@ class Progress:
     """Never goes back within one spec hash and boot."""
     starting_over: bool = False
     """Somebody asked for it to be run again from its first init container."""
+    pulled: frozenset[str] = frozenset()
+    """Images that were pulled for this spec: the policy ``Always`` is content with that."""
+    completed_once: frozenset[str] = frozenset()
+    """Init containers with ``OncePerVersion`` that have succeeded with this spec, in any boot."""
+    progressed_at_s: float | None = None
+    """When it last came nearer to running, on the monotonic clock."""
+    ready_since_s: float | None = None
+    """Since when all of its services have been ready, on the monotonic clock."""
 
     def of(self, name: str) -> ContainerProgress:
         """Return the container's progress."""
@@ -152,7 +180,8 @@ class Progress:
         return (
             self.containers,
             self.initialised,
-            [pull for pull in self.pulls.values() if pull.error],
+            self.completed_once,
+            [pull for pull in self.pulls.values() if pull.error or pull.note],
             [each.back_off.remaining_s(now_s) > 0 for each in self.containers.values()],
             [each.back_off.remaining_s(now_s) > 0 for each in self.pulls.values()],
         )
@@ -175,16 +204,42 @@ class Progress:
         # Where the agent was restarted only the label tells how many runs came before.
         ends = known.back_off.ends if known.last is not None else ended.attempt
         back_off = BackOff(ends).after_end(ended_at_s, ended.ran_for_s)
-        return self._with(name, ContainerProgress(ended.attempt, ended, known.last, back_off))
+        changed = self._with(name, ContainerProgress(ended.attempt, ended, known.last, back_off))
+        return changed.with_progress(now) if ended.succeeded else changed
 
-    def with_pulled(self, image: str) -> Progress:
+    def with_progress(self, now: Moment) -> Progress:
+        """Return the progress after a step towards running."""
+        return replace(self, progressed_at_s=now.monotonic_s)
+
+    def with_completed_once(self, name: str) -> Progress:
+        """Return the progress after an init container that runs once per version succeeded."""
+        return replace(self, completed_once=self.completed_once | {name})
+
+    def with_readiness(self, now_s: float, *, ready: bool) -> Progress:
+        """Return the progress with what is known of its services now."""
+        if ready == (self.ready_since_s is not None):
+            return self
+        return replace(self, ready_since_s=now_s if ready else None)
+
+    def with_pull_note(self, image: str, note: str) -> Progress:
+        """Return the progress while an image is pulled."""
+        pull = replace(self.pull_of(image), note=note)
+        return replace(self, pulls={**self.pulls, image: pull})
+
+    def with_pulled(self, image: str, now: Moment) -> Progress:
         """Return the progress after the image has become available."""
-        return replace(self, pulls={**self.pulls, image: PullProgress(ready=True)})
+        pulls = {**self.pulls, image: PullProgress(ready=True)}
+        return replace(self, pulls=pulls, pulled=self.pulled | {image}).with_progress(now)
 
-    def with_pull_failed(self, image: str, error: str, now: Moment) -> Progress:
+    def with_pull_failed(self, image: str, error: str, now: Moment, reason: str) -> Progress:
         """Return the progress after a pull has failed."""
         back_off = self.pull_of(image).back_off.after_end(now.monotonic_s, 0.0)
-        return replace(self, pulls={**self.pulls, image: PullProgress(False, back_off, error)})
+        pull = PullProgress(False, back_off, error, reason)
+        return replace(self, pulls={**self.pulls, image: pull})
+
+    def in_another_boot(self) -> Progress:
+        """Return what still counts after a reboot."""
+        return Progress(pulled=self.pulled, completed_once=self.completed_once)
 
     def without_image(self, image: str) -> Progress:
         """Return the progress after the image was found to be gone from the device."""
@@ -194,6 +249,13 @@ class Progress:
 
     def _with(self, name: str, container: ContainerProgress) -> Progress:
         return replace(self, containers={**self.containers, name: container})
+
+
+def pulls_for(progress: Progress, desired: Desired) -> dict[str, PullProgress]:
+    """Return what is known of images that still counts for a version that is begun anew."""
+    containers = (*desired.score.init_containers, *desired.score.services)
+    always = {each.image for each in containers if each.image_pull_policy is PullPolicy.ALWAYS}
+    return {image: pull for image, pull in progress.pulls.items() if image not in always}
 
 
 _NOT_STARTED: Final = ContainerProgress()
@@ -242,7 +304,21 @@ def observed(progress: Progress, desired: Desired, own: Seen) -> Progress:
 
 
 def next_init(progress: Progress, desired: Desired, own: Seen) -> int:
-    """Return the index of the init container whose turn it is; their number if all are done.
+    """Return the index of the init container whose turn it is; their number if all are done."""
+    index = _next_unproved(progress, desired, own)
+    containers = desired.score.init_containers
+    while index < len(containers) and _is_completed_once(containers[index], progress):
+        index += 1
+    return index
+
+
+def _is_completed_once(container: InitContainer, progress: Progress) -> bool:
+    once = container.run_policy is RunPolicy.ONCE_PER_VERSION
+    return once and container.name in progress.completed_once
+
+
+def _next_unproved(progress: Progress, desired: Desired, own: Seen) -> int:
+    """Return the index after the last one that is known to have succeeded in this boot.
 
     Looked for from the last to the first, as the kubelet does: one that runs or has run proves
     that those before it succeeded, even if their records are gone.
@@ -259,10 +335,11 @@ def next_init(progress: Progress, desired: Desired, own: Seen) -> int:
     return 0
 
 
-def ended_from(found: Snapshot, last_lines: str) -> Ended:
-    """Return how an exited container ended, in Kubernetes' words."""
+def ended_from(found: Snapshot, last_lines: str, because: str = "") -> Ended:
+    """Return how a container ended, in Kubernetes' words; ``because`` is why the agent ended it."""
     exit_code = found.exit_code if found.exit_code is not None else -1
     reason, message = explain_exit(exit_code, oom_killed=found.oom_killed)
+    message = because or message
     return Ended(
         found.attempt,
         exit_code,

@@ -15,6 +15,7 @@ from fleet_agent.wake import Wake
 from fleet_core.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from fleet_agent.reconcile.memory import Memory
     from fleet_agent.reconcile.surroundings import Surroundings
     from fleet_core.contracts.devices import DeviceManifest, ManifestEntry
     from fleet_core.contracts.scores import Score
@@ -50,6 +51,10 @@ class Reconciler:
         if worker is None or worker.removing or worker.desired is None:
             raise NotFoundError(f"this device does not run {deployment!r}")
         return worker.desired
+
+    def recall(self, deployment: str, memory: Memory) -> None:
+        """Go on with what an earlier agent knew; to be called before anything is wanted."""
+        self._worker(deployment).recall(memory)
 
     def start_over(self, deployment: str) -> int:
         """Run a deployment again from its first init container; returns its generation.
@@ -88,6 +93,7 @@ class Reconciler:
     async def run(self) -> None:
         """Work until cancelled; containers then go on running."""
         unlisten = self._around.runtime.on_change(self._hint)
+        self._around.listeners.append(self._hint)
         try:
             async with asyncio.TaskGroup() as self._group:
                 for worker in self._workers.values():
@@ -98,6 +104,8 @@ class Reconciler:
         finally:
             self._group = None
             unlisten()
+            self._around.listeners.remove(self._hint)
+            await self._around.health.close()
 
     def _worker(self, deployment: str) -> DeploymentWorker:
         worker = self._workers.get(deployment)
@@ -120,6 +128,7 @@ class Reconciler:
             if worker.removing and not worker.goes_on_after_removal():
                 break
         del self._workers[worker.name]
+        self._around.keep(worker.name, None)
         self._around.saved_logs.forget_deployment(worker.name)
         self._around.states.forget(worker.name)
 

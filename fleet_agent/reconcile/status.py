@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from fleet_agent.reconcile.back_off import delay_s
 from fleet_agent.reconcile.decisions import restarts
-from fleet_agent.reconcile.progress import INIT_TIMEOUT, OOM_KILLED, START_ERROR, next_init
+from fleet_agent.reconcile.progress import (
+    CONFIG_ERROR,
+    ERR_IMAGE_NEVER_PULL,
+    ERR_IMAGE_PULL,
+    INIT_TIMEOUT,
+    OOM_KILLED,
+    START_ERROR,
+    next_init,
+)
 from fleet_agent.runtime.contract import Role, RunState
 from fleet_core.contracts.scores import RestartPolicy
 from fleet_core.contracts.states import (
+    FAILURE_LOG_MAX_BYTES,
     ContainerState,
     ContainerStatus,
     Failure,
@@ -21,8 +30,10 @@ from fleet_core.contracts.states import (
     TerminatedState,
     WaitingState,
 )
+from fleet_core.contracts.text import clip_utf8
 
 if TYPE_CHECKING:
+    from fleet_agent.reconcile.memory import Fallback
     from fleet_agent.reconcile.progress import (
         ContainerProgress,
         Desired,
@@ -37,9 +48,16 @@ if TYPE_CHECKING:
 POD_INITIALIZING: Final = "PodInitializing"
 CONTAINER_CREATING: Final = "ContainerCreating"
 CRASH_LOOP_BACK_OFF: Final = "CrashLoopBackOff"
-ERR_IMAGE_PULL: Final = "ErrImagePull"
 IMAGE_PULL_BACK_OFF: Final = "ImagePullBackOff"
 RUNNING: Final = "Running"
+NOT_READY: Final = "ContainersNotReady"
+"""The kubelet's reason of a Pod's condition ``Ready`` while its containers run, and are not."""
+ROLLED_BACK: Final = "RolledBack"
+UNHEALTHY: Final = "Unhealthy"
+"""The kubelet's reason of the event that a failed probe gives."""
+INVALID_SPEC: Final = "InvalidSpec"
+RUNTIME_UNAVAILABLE: Final = "RuntimeUnavailable"
+_ERROR_MAX: Final = 1_024
 _EXIT_KILLED: Final = 137
 _EXIT_START_ERROR: Final = 128
 """What the kubelet writes for a container that never started."""
@@ -58,6 +76,36 @@ class Status:
     services: tuple[ContainerStatus, ...] = ()
     failure: Failure | None = None
     last_error: str | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every service does what it is for."""
+        return self.phase is Phase.RUNNING
+
+
+def rolled_back(fallback: Fallback, running: Status) -> Status:
+    """Return the status of a wish that was given up: Failed, with what runs in its place."""
+    message = f"rolled back to the last good version, which is {running.reason}: {fallback.message}"
+    return replace(
+        running,
+        phase=Phase.FAILED,
+        reason=ROLLED_BACK,
+        last_error=message[:_ERROR_MAX],
+        failure=fallback.failure,
+    )
+
+
+def refused(message: str, running: Status | None) -> Status:
+    """Return the status under a malformed spec: Failed, with what goes on running meanwhile."""
+    before = Status(Phase.FAILED, INVALID_SPEC) if running is None else running
+    return replace(
+        before, phase=Phase.FAILED, reason=INVALID_SPEC, last_error=message, failure=None
+    )
+
+
+def unavailable(message: str) -> Status:
+    """Return the status while the container runtime does not answer: nothing is known."""
+    return Status(Phase.PENDING, RUNTIME_UNAVAILABLE, last_error=message[:_ERROR_MAX])
 
 
 def status(desired: Desired, own: Seen, progress: Progress, now_s: float) -> Status:
@@ -114,6 +162,7 @@ def _service_status(
 ) -> ContainerStatus:
     known = progress.of(container.name)
     found = own.find(Role.SERVICE, container.name)
+    health = own.health.get(container.name)
     before = CONTAINER_CREATING if progress.initialised else POD_INITIALIZING
     if not progress.initialised:
         state, last_state = _waiting(before), _UNKNOWN
@@ -133,7 +182,7 @@ def _service_status(
         state=state,
         last_state=last_state,
         restart_count=max(0, known.attempt),
-        ready=state.running is not None,
+        ready=state.running is not None and (health is None or health.ready),
     )
 
 
@@ -148,10 +197,13 @@ def _not_running(
 ) -> tuple[ContainerState, ContainerState]:
     """Return (state, last state) of a container that waits to be started (again)."""
     if pull.error:
-        reason = IMAGE_PULL_BACK_OFF if pull.back_off.remaining_s(now_s) else ERR_IMAGE_PULL
+        backs_off = pull.reason == ERR_IMAGE_PULL and pull.back_off.remaining_s(now_s) > 0
+        reason = IMAGE_PULL_BACK_OFF if backs_off else pull.reason
         return _waiting(reason, pull.error[:_MESSAGE_MAX]), _terminated(known.last)
     if known.last is None:
-        return _waiting(before), _UNKNOWN
+        return _waiting(before, pull.note), _UNKNOWN
+    if known.last.reason == CONFIG_ERROR:
+        return _waiting(CONFIG_ERROR, known.last.message[:_MESSAGE_MAX]), _UNKNOWN
     if known.back_off.remaining_s(now_s):
         waits = f"back-off {delay_s(known.back_off.ends):.0f}s restarting failed container"
         return _waiting(CRASH_LOOP_BACK_OFF, waits), _terminated(known.last)
@@ -244,7 +296,7 @@ def _service_reason(told: ContainerStatus) -> str:
         return told.state.waiting.reason
     if told.state.terminated is not None:
         return told.state.terminated.reason
-    return RUNNING
+    return RUNNING if told.ready else NOT_READY
 
 
 def _failure(desired: Desired, own: Seen, progress: Progress, turn: int) -> Failure | None:
@@ -261,6 +313,8 @@ def _failure(desired: Desired, own: Seen, progress: Progress, turn: int) -> Fail
     for service in desired.score.services:
         found = own.find(Role.SERVICE, service.name)
         if found is not None and found.state is not RunState.EXITED:
+            if (unhealthy := _unhealthy(service, own)) is not None:
+                return unhealthy
             continue
         failure = _failure_of(service, progress, init=False)
         if failure is not None:
@@ -268,11 +322,21 @@ def _failure(desired: Desired, own: Seen, progress: Progress, turn: int) -> Fail
     return None
 
 
-def _failed_pull(container: InitContainer | Service, progress: Progress) -> Failure | None:
-    error = progress.pull_of(container.image).error
-    if not error:
+def _unhealthy(service: Service, own: Seen) -> Failure | None:
+    health = own.health.get(service.name)
+    why = "" if health is None else health.unhealthy or health.not_ready
+    if not why:
         return None
-    return Failure(container=container.name, cause=ERR_IMAGE_PULL, log=error)
+    return Failure(
+        container=service.name, cause=UNHEALTHY, log=clip_utf8(why, FAILURE_LOG_MAX_BYTES)
+    )
+
+
+def _failed_pull(container: InitContainer | Service, progress: Progress) -> Failure | None:
+    pull = progress.pull_of(container.image)
+    if not pull.error:
+        return None
+    return Failure(container=container.name, cause=pull.reason, log=pull.error)
 
 
 def _failure_of(
@@ -308,10 +372,14 @@ def _last_error(
 
 
 def _what_happened(failure: Failure, last: Ended | None) -> str:
-    if failure.cause == ERR_IMAGE_PULL:
+    if failure.cause == UNHEALTHY:
+        return f"is not healthy: {failure.log[:_MESSAGE_MAX]}"
+    if failure.cause in {ERR_IMAGE_PULL, ERR_IMAGE_NEVER_PULL}:
         return f"waits for its image: {failure.log[:_MESSAGE_MAX]}"
     if failure.cause == INIT_TIMEOUT:
         return last.message if last is not None else "ran into its timeout"
+    if failure.cause == CONFIG_ERROR and last is not None:
+        return f"cannot be created: {last.message}"
     if failure.cause == OOM_KILLED:
         return "was killed: it used more memory than it may"
     said = f"exited {failure.exit_code}" if failure.exit_code is not None else "did not start"

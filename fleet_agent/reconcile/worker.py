@@ -15,28 +15,30 @@ from fleet_agent.reconcile.decisions import (
     Remove,
     RunInit,
     StartService,
+    StopUnhealthy,
     Wait,
     decide,
 )
-from fleet_agent.reconcile.observation import fold, look, needs_inits
-from fleet_agent.reconcile.progress import Progress, Seen
-from fleet_agent.reconcile.status import Status, status
+from fleet_agent.reconcile.judgement import Verdict, judge
+from fleet_agent.reconcile.memory import Memory
+from fleet_agent.reconcile.observation import fold, look, needs_inits, with_health
+from fleet_agent.reconcile.status import Status, refused, rolled_back, status, unavailable
 from fleet_agent.runtime.contract import RuntimeUnavailableError
 from fleet_agent.wake import Wake
-from fleet_core.contracts.states import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from fleet_agent.reconcile.actions import Change
     from fleet_agent.reconcile.decisions import Action
-    from fleet_agent.reconcile.progress import Desired
+    from fleet_agent.reconcile.progress import Desired, Progress, Seen
     from fleet_agent.reconcile.surroundings import Surroundings
 
 _log = logging.getLogger(__name__)
 RUNTIME_RETRY_S: Final = 5.0
 SETTLE_S: Final = 0.05
-INVALID_SPEC: Final = "InvalidSpec"
+NOTE_INTERVAL_S: Final = 2.0
+"""How far a pull is, is told at most this often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +55,39 @@ class DeploymentWorker:
 
     def __init__(self, name: str, around: Surroundings) -> None:
         self.name = name
-        self.desired: Desired | None = None
-        """The last wish that could be obeyed; None before the first."""
+        self.memory = Memory(boot_id=around.boot_id)
         self.removing = False
         """Whether nothing of the deployment shall be left."""
         self._around = around
         self._refusal: Refusal | None = None
-        self._progress = Progress()
         self._version = 0
         self._wake = Wake()
         self._told_from: object = None
         """What the last published status was made from."""
+        self._kept: Memory | None = None
+        self._until_s: float | None = None
+        """When the verdict on the version may change by itself."""
+        self._noted_at_s = 0.0
+
+    @property
+    def desired(self) -> Desired | None:
+        """The last wish that could be obeyed; None before the first."""
+        return self.memory.desired
+
+    def recall(self, memory: Memory) -> None:
+        """Go on with what an earlier agent knew."""
+        self.memory = memory.in_boot(self._around.boot_id)
+        self._version += 1
+        self._wake()
 
     def want(self, desired: Desired) -> None:
         """Have this running; what an older spec is doing is broken off."""
-        same = self.desired is not None and self.desired.spec_hash == desired.spec_hash
-        if not same:
-            self._progress = Progress(pulls=self._progress.pulls)
+        before = self.memory.effective
+        self.memory = self.memory.wanting(desired)
+        same = before is not None and before.spec_hash == desired.spec_hash
         if not same or self.removing:
             self._version += 1
-        self.desired, self.removing, self._refusal = desired, False, None
+        self.removing, self._refusal = False, None
         self._wake()
 
     def refuse(self, refusal: Refusal) -> None:
@@ -92,12 +107,12 @@ class DeploymentWorker:
         """Tell whether it was named again meanwhile, by a wish of which there is only to tell."""
         if self._refusal is None:
             return False
-        self.desired, self.removing, self._progress = None, False, Progress()
+        self.memory, self.removing = Memory(boot_id=self._around.boot_id), False
         return True
 
     def start_over(self) -> None:
         """Run it again from its first init container, with the same spec."""
-        self._progress = replace(self._progress, starting_over=True)
+        self.memory = self.memory.starting_over()
         self._version += 1
         self._wake()
 
@@ -107,15 +122,27 @@ class DeploymentWorker:
 
     async def run(self) -> None:
         """Work until nothing of the deployment is left, which only `remove` brings about."""
-        while True:
-            try:
-                action = await self._step()
-            except RuntimeUnavailableError as error:
-                _log.warning("%s: the container runtime does not answer: %s", self.name, error)
-                await self._wake.wait(RUNTIME_RETRY_S)
-                continue
-            if isinstance(action, Finished):
-                return
+        try:
+            while True:
+                try:
+                    action = await self._step()
+                except RuntimeUnavailableError as error:
+                    self._tell_unavailable(error)
+                    await self._wake.wait(RUNTIME_RETRY_S)
+                    continue
+                if isinstance(action, Finished):
+                    await self._around.runtime.forget_deployment(self.name)
+                    return
+        finally:
+            self._around.health.forget(self.name)
+
+    @property
+    def _progress(self) -> Progress:
+        return self.memory.progress
+
+    @_progress.setter
+    def _progress(self, progress: Progress) -> None:
+        self.memory = replace(self.memory, progress=progress)
 
     async def _step(self) -> Action | None:
         """Look, and do one thing; None where the wish changed before it could be decided."""
@@ -129,34 +156,36 @@ class DeploymentWorker:
             return None
         action = self._decide(seen)
         self._tell(seen)
-        while isinstance(action, PullImage):
+        while isinstance(action, PullImage) and self._version == version:
             # A pull changes nothing that a look would show.
-            await self._unless_changed(actions.pull_image(self._around, action))
+            await self._unless_changed(actions.pull_image(self._around, action, self._note))
             if self._version != version:
                 return None
             action = self._decide(seen)
             self._tell(seen)
-        await self._do(action)
+        if self._version == version:
+            await self._do(action)
         return action
 
     def _decide(self, seen: Seen) -> Action:
-        wanted = None if self.removing else self.desired
+        wanted = None if self.removing else self.memory.effective
         now_s = self._around.clock.monotonic()
         return decide(wanted, seen, self._progress, self._around.boot_id, now_s)
 
     async def _look(self) -> Seen:
         """Look at the containers, and take note."""
-        desired, version = self.desired, self._version
+        desired, version = self.memory.effective, self._version
         everything = self.removing or needs_inits(self._progress)
         seen = await look(self._around, self.name, inits=everything)
         if desired is not None and not self.removing:
             progress = await fold(self._around, desired, seen, self._progress)
             if self._version == version:
                 self._progress = progress
+                seen = with_health(self._around, self.name, desired, seen, progress)
         return seen
 
     async def _do(self, action: Action) -> None:
-        desired = self.desired
+        desired = self.memory.effective
         match action:
             case Remove():
                 await actions.remove(self._around, action)
@@ -166,6 +195,9 @@ class DeploymentWorker:
             case StartService() if desired is not None:
                 starting = actions.start_service(self._around, self.name, desired, action)
                 await self._unless_changed(starting)
+            case StopUnhealthy() if desired is not None:
+                stopping = actions.stop_unhealthy(self._around, self.name, desired, action)
+                await self._unless_changed(stopping)
             case Wait():
                 await self._wait(action)
             case _:
@@ -174,9 +206,10 @@ class DeploymentWorker:
     async def _wait(self, action: Wait) -> None:
         # Jitter, so that many deployments are not looked at in the same moment.
         limit_s = self._around.drift_interval_s * random.uniform(0.8, 1.0)
-        if action.until_s is not None:
-            remaining_s = action.until_s - self._around.clock.monotonic()
-            limit_s = min(limit_s, max(0.0, remaining_s))
+        now_s = self._around.clock.monotonic()
+        for until_s in (action.until_s, self._until_s):
+            if until_s is not None:
+                limit_s = min(limit_s, max(0.0, until_s - now_s))
         await self._wake.wait(limit_s)
 
     async def _unless_changed(self, work: Coroutine[None, None, Change]) -> None:
@@ -186,7 +219,7 @@ class DeploymentWorker:
         task.add_done_callback(lambda _: self._wake())
         try:
             while not task.done():
-                await self._wake.wait()
+                await self._wake.wait(self._until_verdict())
                 if self._version == version and not task.done():
                     # What starts and ends in one breath is told of by its end.
                     await self._wake.wait(SETTLE_S)
@@ -202,31 +235,81 @@ class DeploymentWorker:
         if self._version == version:
             self._progress = change(self._progress)
 
+    def _until_verdict(self) -> float | None:
+        if self._until_s is None:
+            return None
+        return max(0.0, self._until_s - self._around.clock.monotonic())
+
+    def _note(self, image: str, words: str) -> None:
+        """Take note of how far a pull is."""
+        now_s = self._around.clock.monotonic()
+        if now_s - self._noted_at_s >= NOTE_INTERVAL_S and not self._progress.pull_of(image).ready:
+            self._noted_at_s = now_s
+            self._progress = self._progress.with_pull_note(image, words)
+            self._wake()
+
     def _tell(self, seen: Seen) -> None:
-        """Publish how the deployment stands, by the newest wish."""
+        """Publish how the deployment stands, by the newest wish; and judge the wish by it."""
         if self.removing:
             return
         now_s = self._around.clock.monotonic()
-        evidence = (self.desired, self._refusal, seen, self._progress.evidence(now_s))
+        told: Status | None = None
+        running = self.memory.effective
+        if running is not None:
+            own, _ = seen.split(running, self._around.boot_id)
+            told = status(running, own, self._progress, now_s)
+            self._judge(own, told, now_s)
+        self._keep()
+        evidence = (
+            self.memory.desired,
+            self.memory.fallback,
+            self._refusal,
+            seen,
+            self._progress.evidence(now_s),
+        )
         if evidence == self._told_from:
             return
         self._told_from = evidence
-        told: Status | None = None
-        if self.desired is not None:
-            own, _ = seen.split(self.desired, self._around.boot_id)
-            told = status(self.desired, own, self._progress, now_s)
-        states = self._around.states
-        if self._refusal is not None:
-            refusal = self._refusal
-            told = _refused(refusal, told)
+        self._publish(told)
+
+    def _publish(self, told: Status | None) -> None:
+        states, refusal = self._around.states, self._refusal
+        if refusal is not None:
+            told = refused(refusal.message, told)
             states.publish(self.name, refusal.generation, refusal.spec_hash, told)
         elif told is not None and self.desired is not None:
+            if self.memory.fallback is not None:
+                told = rolled_back(self.memory.fallback, told)
             states.publish(self.name, self.desired.generation, self.desired.spec_hash, told)
 
+    def _judge(self, own: Seen, told: Status, now_s: float) -> None:
+        """See whether the wish has proved itself, or is to be given up."""
+        if self._progress.progressed_at_s is None:
+            self._progress = self._progress.with_progress(self._around.moment())
+        self._progress = self._progress.with_readiness(now_s, ready=told.is_ready)
+        judgement = judge(self.memory, own, told.phase, now_s)
+        self._until_s = judgement.until_s
+        if judgement.verdict is Verdict.PROVEN:
+            self.memory = self.memory.proven()
+        elif judgement.verdict is Verdict.GIVE_UP:
+            why = f"this version {judgement.why}"
+            why = f"{why}: {told.last_error}" if told.last_error else why
+            _log.warning("%s: %s; the last good one runs again", self.name, why)
+            self.memory = self.memory.given_up(why, told.failure)
+            self._version += 1
+            self._wake()
 
-def _refused(refusal: Refusal, running: Status | None) -> Status:
-    """Return the status under a malformed spec: Failed, with what goes on running meanwhile."""
-    before = Status(Phase.FAILED, INVALID_SPEC) if running is None else running
-    return replace(
-        before, phase=Phase.FAILED, reason=INVALID_SPEC, last_error=refusal.message, failure=None
-    )
+    def _keep(self) -> None:
+        kept = self.memory.to_keep()
+        if kept != self._kept:
+            self._kept = kept
+            self._around.keep(self.name, kept)
+
+    def _tell_unavailable(self, error: RuntimeUnavailableError) -> None:
+        _log.warning("%s: the container runtime does not answer: %s", self.name, error)
+        desired = self.desired
+        if desired is None or self.removing or self._told_from == str(error):
+            return
+        self._told_from = str(error)
+        told = unavailable(str(error))
+        self._around.states.publish(self.name, desired.generation, desired.spec_hash, told)
