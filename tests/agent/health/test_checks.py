@@ -243,6 +243,22 @@ async def test_headers_and_bodies_without_end_are_not_read_to_the_end(chunk: byt
         assert asyncio.get_running_loop().time() - started_s < 1.0
 
 
+async def test_a_server_of_short_answers_sees_an_orderly_end() -> None:
+    ends: list[bytes] = []
+
+    async def by_and_by(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for part in (b"HTTP/1.1 200 OK\r\n", b"\r\n", b"fine"):
+            writer.write(part)
+            await asyncio.sleep(0.01)
+        writer.write_eof()
+        # Where what was sent is not read, the connection is reset, and this raises.
+        ends.append(await reader.read())
+
+    async with serving(by_and_by) as server:
+        assert (await get(server)).succeeded
+    assert ends == [b""]
+
+
 async def test_a_closed_port(closed_port: int) -> None:
     where = f"{HERE}:{closed_port}"
     refused = f"dial tcp {where}: connect: connection refused"
