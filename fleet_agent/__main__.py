@@ -1,4 +1,4 @@
-"""``fleet-agent``: run this device's agent, or a simulated fleet of them."""
+"""``fleet-agent``: run this device's agent or a simulated fleet, install it, and check a device."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from fleet_agent import __version__
+from fleet_agent.device.arguments import add_device_commands
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _DESCRIPTION: Final = "The device agent: makes the desired deployments run, and tells what it sees."
 _RUN_HELP: Final = """\
@@ -32,10 +33,22 @@ SIGTERM (exit 0) or SIGINT (exit 130). The same seed gives the same fleet.
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     options = _parser().parse_args(argv)
-    # What is heavy is imported after this point: --help and usage errors answer at once.
-    from fleet_agent.commandline import run, simulate  # noqa: PLC0415 - see above
+    return _command(options.command)(options)
 
-    return run(options) if options.command == "run" else simulate(options)
+
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
+    """Import what a command needs, and only that: --help and usage errors answer at once."""
+    if name in {"run", "simulate"}:
+        from fleet_agent import commandline  # noqa: PLC0415 - see above
+
+        return commandline.run if name == "run" else commandline.simulate
+    from fleet_agent.device import commands  # noqa: PLC0415 - see above
+
+    found: dict[str, Callable[[argparse.Namespace], int]] = {
+        "install": commands.install,
+        "uninstall": commands.uninstall,
+    }
+    return found[name]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fleet-agent {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
+    add_device_commands(commands)
     _add_simulate(commands)
     return parser
 
