@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet_agent.commands.handlers import Handler
+    from fleet_agent.keeping import Keeper
     from fleet_agent.runtime.contract import ContainerRuntime
     from fleet_core.clock import Clock
     from fleet_core.contracts.devices import DeviceManifest, Inventory, ManifestEntry
@@ -60,6 +61,9 @@ class Link:
 class AgentOptions:
     """What of an agent's behaviour its configuration decides."""
 
+    keeper: Keeper | None = None
+    """Without one nothing is kept on disk: a simulated device loses nothing by a reboot."""
+
     heartbeat_interval_s: float | None = None
     """Instead of what the manifest says."""
     drift_interval_s: float = 60.0
@@ -88,12 +92,15 @@ class Agent:
             self._clock,
             interval_s=self.interval_s(DEFAULT_HEARTBEAT_INTERVAL_S),
         )
-        self.states = StatePublisher(identity.device_id, link.writer, self._clock)
+        self._keeper = keeper = self._options.keeper
+        folder = None if keeper is None else keeper.folder
+        self.states = StatePublisher(identity.device_id, link.writer, self._clock, folder)
         self.reconciler: Reconciler | None = None
         self._followers: LogFollowers | None = None
         self._commands = CommandServer(link.connection, identity.device_id)
         serve(self._commands, self.ping_handler(), self._containers(runtime))
-        self._reader = DesiredReader(link.connection, identity.device_id, self)
+        known = (None, {}) if keeper is None else (keeper.manifest, keeper.held())
+        self._reader = DesiredReader(link.connection, identity.device_id, self, known=known)
 
     def ping_handler(self) -> Handler:
         """Return what answers ``ping``."""
@@ -115,8 +122,11 @@ class Agent:
                 self.states,
                 saved_logs,
                 self._options.drift_interval_s,
+                *(() if self._keeper is None else (self._keeper.folder.keep_memory,)),
             )
         )
+        if self._keeper is not None:
+            self._keeper.recall(self.reconciler)
         source = LogSource(runtime, saved_logs)
         self._followers = LogFollowers(self._link.connection, source, self._clock)
         return ContainerCommands(
@@ -126,6 +136,7 @@ class Agent:
     async def run(self) -> None:
         """Work until cancelled; containers then go on running."""
         self.publish_info()
+        self.states.tell_left_over()
         republisher = Republisher(self._link.connection, self._publish_again)
         try:
             async with asyncio.TaskGroup() as group:
@@ -134,10 +145,23 @@ class Agent:
                 group.create_task(self._reader.run())
                 if self.reconciler is not None:
                     group.create_task(self.reconciler.run())
+                if self._keeper is not None:
+                    group.create_task(self._keep(self._keeper))
         finally:
             republisher.close()
             if self._followers is not None:
                 await self._followers.close()
+
+    async def _keep(self, keeper: Keeper) -> None:
+        """Keep on disk what is offered, until cancelled."""
+        connection = self._link.connection
+        keeper.on_start(self.identity, self._clock)
+        keeper.on_link(connection.status, self._clock)
+        unlisten = connection.on_change(lambda status: keeper.on_link(status, self._clock))
+        try:
+            await keeper.folder.writer.run()
+        finally:
+            unlisten()
 
     def publish_info(self) -> None:
         """Offer what this device is."""
@@ -154,11 +178,15 @@ class Agent:
     def on_manifest(self, manifest: DeviceManifest) -> None:
         """Obey a newer manifest."""
         self.heartbeat.set_interval(self.interval_s(manifest.heartbeat_interval_s))
+        if self._keeper is not None:
+            self._keeper.on_manifest(manifest)
         if self.reconciler is not None:
             self.reconciler.on_manifest(manifest)
 
     def on_score(self, deployment: str, entry: ManifestEntry, score: Score) -> None:
         """Obey a new score."""
+        if self._keeper is not None:
+            self._keeper.on_score(deployment, score)
         if self.reconciler is not None:
             self.reconciler.on_score(deployment, entry, score)
 

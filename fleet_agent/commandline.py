@@ -58,6 +58,7 @@ def simulate(options: argparse.Namespace) -> int:
 async def _run_agent(config: AgentConfig) -> None:
     from fleet_agent.agent import Agent, AgentOptions, DeviceIdentity, Link  # noqa: PLC0415 - as in run
     from fleet_agent.inventory import read_boot_id, read_inventory  # noqa: PLC0415 - as in run
+    from fleet_agent.keeping import open_keeper  # noqa: PLC0415 - as in run
     from fleet_agent.runtime.chosen import describe  # noqa: PLC0415 - as in run
     from fleet_core.messaging import ConnectionSettings, LatestWriter, connect  # noqa: PLC0415 - as in run
 
@@ -83,6 +84,7 @@ async def _run_agent(config: AgentConfig) -> None:
         )
         writer = LatestWriter(connection)
         options = AgentOptions(
+            keeper=await asyncio.to_thread(open_keeper, config.agent),
             heartbeat_interval_s=config.agent.heartbeat_interval_s,
             drift_interval_s=config.agent.drift_interval_s,
         )

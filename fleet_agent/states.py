@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from fleet_core.contracts.base import encode
+from fleet_core.contracts.base import decode, encode
 from fleet_core.contracts.buckets import DEVICE_STATE, state_key
 from fleet_core.contracts.states import ContainerState, ContainerStatus, DeploymentState
 
@@ -13,22 +13,37 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fleet_agent.reconcile.status import Status
+    from fleet_agent.storage.state_folder import StateFolder
     from fleet_core.clock import Clock
     from fleet_core.messaging import LatestWriter
 
 STATE_MAX_BYTES: Final = DEVICE_STATE.max_value_bytes - 2 * 1024
 """What a state may take: the bucket's limit less room for subject and headers."""
+MAX_DELETED: Final = 64
+"""So many deletions are said again: whether one was heard, a device cannot read."""
 _TICK: Final = timedelta(milliseconds=1)
 
 
 class StatePublisher:
     """Offers each deployment's newest state to the writer; says nothing twice."""
 
-    def __init__(self, device_id: str, writer: LatestWriter, clock: Clock) -> None:
+    def __init__(
+        self,
+        device_id: str,
+        writer: LatestWriter,
+        clock: Clock,
+        folder: StateFolder | None = None,
+    ) -> None:
+        """With a ``folder`` what is told survives the agent: the outbox, and the order of it."""
         self._device_id = device_id
         self._writer = writer
         self._clock = clock
-        self._told: dict[str, tuple[datetime, bytes]] = {}
+        self._folder = folder
+        told = folder.told.states if folder is not None else {}
+        self._told: dict[str, tuple[datetime, bytes]] = {
+            name: (state.last_event_at, encode(state)) for name, state in told.items()
+        }
+        self._deleted = list(folder.told.deleted) if folder is not None else []
 
     def publish(self, deployment: str, generation: int, spec_hash: str, status: Status) -> None:
         """Offer the state if it differs from what was offered last."""
@@ -56,17 +71,31 @@ class StatePublisher:
             state = state.model_copy(update={"last_event_at": now})
             payload = encode_within(state, STATE_MAX_BYTES)
         self._told[deployment] = (now, payload)
+        if deployment in self._deleted:
+            self._deleted.remove(deployment)
+        if self._folder is not None:
+            self._folder.keep_told(deployment, decode(DeploymentState, payload), self._deleted)
         self._offer(deployment, payload)
 
     def forget(self, deployment: str) -> None:
         """Delete the state of a deployment that is gone from the device."""
         self._told.pop(deployment, None)
+        self._deleted = [*self._deleted, deployment][-MAX_DELETED:]
+        if self._folder is not None:
+            self._folder.keep_told(deployment, None, self._deleted)
         self._offer(deployment, None)
 
     def publish_again(self) -> None:
         """Offer all states once more: the store may have been lost with the link."""
         for deployment, (_, payload) in self._told.items():
             self._offer(deployment, payload)
+        for deployment in self._deleted:
+            self._offer(deployment, None)
+
+    def tell_left_over(self) -> None:
+        """Offer what an earlier agent may not have got rid of; no-one else would delete a state."""
+        if self._folder is not None:
+            self.publish_again()
 
     def _offer(self, deployment: str, payload: bytes | None) -> None:
         self._writer.offer(DEVICE_STATE.name, state_key(self._device_id, deployment), payload)

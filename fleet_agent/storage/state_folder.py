@@ -27,7 +27,7 @@ from fleet_core.contracts.states import DeploymentState
 from fleet_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 _log = logging.getLogger(__name__)
@@ -48,6 +48,8 @@ class ToldStates(Wire):
     """The newest state of each deployment that the fleet was told, or shall be."""
 
     states: dict[DeploymentName, DeploymentState] = Field(default_factory=dict)
+    deleted: list[DeploymentName] = Field(default_factory=list)
+    """Deployments whose state was deleted, the newest last."""
 
 
 class AgentRecord(Wire):
@@ -73,7 +75,6 @@ class Remembered:
     desired: DesiredSet | None = None
     """None where it was lost: what `deployments` want still counts, but is not all there is."""
     deployments: Mapping[str, Memory] = field(default_factory=dict)
-    told: Mapping[str, DeploymentState] = field(default_factory=dict)
 
 
 def default_folder(environ: Mapping[str, str], user_id: int) -> Path:
@@ -90,7 +91,8 @@ class StateFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.writer = DocumentWriter()
-        self._told: dict[str, DeploymentState] = {}
+        self.told = ToldStates()
+        """What was told, as far as it was read or kept."""
 
     def read(self) -> Remembered:
         """Return what is there; what is damaged is set aside, and rebuilt from what is not.
@@ -102,10 +104,9 @@ class StateFolder:
             for path in sorted((self.folder / "deployments").glob("*.json"))
             if is_dns_label(path.stem) and (memory := self._read_memory(path)) is not None
         }
-        told = self._read(self.folder / "told.json", "told", ToldStates)
-        self._told = dict(told.states) if told else {}
+        self.told = self._read(self.folder / "told.json", "told", ToldStates) or ToldStates()
         desired = self._read(self.folder / "desired.json", "desired", DesiredSet)
-        return Remembered(desired, deployments, dict(self._told))
+        return Remembered(desired, deployments)
 
     def read_agent(self) -> AgentRecord | None:
         """Return what the last agent said of itself."""
@@ -120,13 +121,15 @@ class StateFolder:
         payload = None if memory is None else _MEMORY.dump_json(memory)
         self._offer(f"deployments/{deployment}.json", "deployment", payload)
 
-    def keep_told(self, deployment: str, state: DeploymentState | None) -> None:
-        """Keep what was told of a deployment; None where its state is deleted for good."""
-        if state is None:
-            self._told.pop(deployment, None)
-        else:
-            self._told[deployment] = state
-        self._offer("told.json", "told", encode(ToldStates(states=self._told)))
+    def keep_told(
+        self, deployment: str, state: DeploymentState | None, deleted: Sequence[str]
+    ) -> None:
+        """Keep what was told of a deployment; None where its state is deleted."""
+        states = {name: told for name, told in self.told.states.items() if name != deployment}
+        if state is not None:
+            states[deployment] = state
+        self.told = ToldStates(states=states, deleted=list(deleted))
+        self._offer("told.json", "told", encode(self.told))
 
     def keep_agent(self, record: AgentRecord) -> None:
         """Keep what is to be known of the agent."""

@@ -25,6 +25,8 @@ from fleet_core.messaging.kv import KvBucket
 from fleet_core.messaging.settings import LinkState, LinkStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fleet_core.contracts.devices import ManifestEntry
     from fleet_core.messaging.connection import Connection
     from fleet_core.messaging.protocol import Message
@@ -62,7 +64,12 @@ class DesiredReader:
         handler: DesiredHandler,
         *,
         reread_interval_s: float = REREAD_INTERVAL_S,
+        known: tuple[DeviceManifest | None, Mapping[str, str]] = (None, {}),
     ) -> None:
+        """Begin with what is ``known`` already: a manifest, and the hashes of the scores at hand.
+
+        The handler has obeyed it; only what is newer will be told.
+        """
         self.refused = 0
         """Manifests and scores that were malformed."""
         self._connection = connection
@@ -71,8 +78,8 @@ class DesiredReader:
         self._reread_interval_s = reread_interval_s
         self._manifests = KvBucket(connection, DEVICE_MANIFEST.name)
         self._entries = KvBucket(connection, DESIRED_STATE.name)
-        self._manifest: DeviceManifest | None = None
-        self._held: dict[str, str] = {}
+        self._manifest, held = known
+        self._held = dict(held)
         self._hint = asyncio.Event()
         self._complete = True
         """Whether everything that the manifest names is held."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,14 +16,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def podman_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PodmanMachine]:
+def podman_machine() -> Iterator[PodmanMachine]:
     """The test process's own podman, with its service running."""
     reason = why_not()
     if reason:
         if os.environ.get("FLEET_TEST_PODMAN") == "required":
             pytest.fail(f"podman is required here: {reason}")
         pytest.skip(f"needs podman: {reason}")
-    machine = PodmanMachine(tmp_path_factory.mktemp("podman"))
+    # podman takes no run root of more than 50 characters.
+    machine = PodmanMachine(Path(tempfile.mkdtemp(prefix="fleet-podman-", dir="/tmp")))
     machine.make_image()
     machine.start()
     yield machine

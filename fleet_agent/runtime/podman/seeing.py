@@ -44,7 +44,7 @@ def snapshot_of(inspected: Any, *, starting: bool) -> Snapshot | None:
         attempt=_number(labels.get(f"{LABEL_PREFIX}/attempt", "")),
         state=state,
         started_at_s=_moment(told.get("StartedAt")),
-        finished_at_s=_moment(told.get("FinishedAt")) if ended else None,
+        finished_at_s=_finished(told) if ended else None,
         exit_code=int(told.get("ExitCode", -1)) if ended else None,
         oom_killed=ended and bool(told.get("OOMKilled")),
     )
@@ -81,6 +81,14 @@ def address_of(inspected: Any, *, rootless: bool, port: int) -> tuple[str, int] 
         if network.get("IPAddress"):
             return network["IPAddress"], port
     return None
+
+
+def _finished(told: Any) -> float | None:
+    """Return when it ended; of one that ended at once, podman notes the start after the end."""
+    started_at_s, finished_at_s = _moment(told.get("StartedAt")), _moment(told.get("FinishedAt"))
+    if started_at_s is None or finished_at_s is None:
+        return finished_at_s
+    return max(started_at_s, finished_at_s)
 
 
 def _number(text: str) -> int:
