@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from fleet_agent.commands.execution import ExecCommand
 from fleet_agent.commands.follow import LogFollowers
 from fleet_agent.commands.handlers import ContainerCommands, PingHandler, serve
 from fleet_agent.commands.log_reading import LogSource
@@ -28,6 +29,7 @@ from fleet_core.messaging import CommandServer, DesiredReader
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fleet_agent.commands.execution import ExecLevel
     from fleet_agent.commands.handlers import Handler
     from fleet_agent.keeping import Keeper
     from fleet_agent.runtime.contract import ContainerRuntime
@@ -67,6 +69,7 @@ class AgentOptions:
     heartbeat_interval_s: float | None = None
     """Instead of what the manifest says."""
     drift_interval_s: float = 60.0
+    exec_level: ExecLevel = "containers"
 
 
 class Agent:
@@ -98,7 +101,9 @@ class Agent:
         self.reconciler: Reconciler | None = None
         self._followers: LogFollowers | None = None
         self._commands = CommandServer(link.connection, identity.device_id)
-        serve(self._commands, self.ping_handler(), self._containers(runtime))
+        containers = self._containers(runtime)
+        execute = ExecCommand(self._options.exec_level, self.reconciler, runtime)
+        serve(self._commands, self.ping_handler(), execute, containers)
         known = (None, {}) if keeper is None else (keeper.manifest, keeper.held())
         self._reader = DesiredReader(link.connection, identity.device_id, self, known=known)
 

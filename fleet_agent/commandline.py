@@ -87,6 +87,7 @@ async def _run_agent(config: AgentConfig) -> None:
             keeper=await asyncio.to_thread(open_keeper, config.agent),
             heartbeat_interval_s=config.agent.heartbeat_interval_s,
             drift_interval_s=config.agent.drift_interval_s,
+            exec_level=config.containers.exec,
         )
         agent = Agent(identity, Link(connection, writer), runtime, options=options)
         try:

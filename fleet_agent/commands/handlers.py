@@ -1,4 +1,4 @@
-"""The commands that this device answers: ping, logs, redeploy. All others are refused by name."""
+"""The commands that this device answers; all others are refused by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from fleet_agent.commands.log_reading import bounded_reply, chosen_container
 from fleet_core.contracts.base import decode, encode
 from fleet_core.contracts.commands import (
-    ExecRequest,
     LogsRequest,
     PingReply,
     RedeployReply,
@@ -60,7 +59,11 @@ class ContainerCommands:
     async def logs(self, payload: bytes, message: Message) -> bytes | None:
         """Return lines of a container's log; with ``follow`` the chunks are sent from a task."""
         request = decode(LogsRequest, payload)
-        key = chosen_container(request, self.reconciler.desired(request.deployment).score)
+        key = chosen_container(
+            request.deployment,
+            request.container,
+            self.reconciler.desired(request.deployment).score,
+        )
         if request.follow:
             self.followers.follow(request, key, message.reply)
             return None
@@ -80,12 +83,6 @@ class ContainerCommands:
         return encode(reply)
 
 
-async def refuse_exec(payload: bytes, _message: Message) -> bytes:
-    """Refuse to run programs: this version of the agent does not."""
-    decode(ExecRequest, payload)
-    raise RefusedError("this device does not run programs", remedy="its agent has no exec")
-
-
 async def refuse_without_runtime(_payload: bytes, _message: Message) -> bytes:
     """Refuse what needs containers."""
     raise RefusedError(
@@ -93,9 +90,11 @@ async def refuse_without_runtime(_payload: bytes, _message: Message) -> bytes:
     )
 
 
-def serve(server: CommandServer, ping: Handler, containers: ContainerCommands | None) -> None:
+def serve(
+    server: CommandServer, ping: Handler, execute: Handler, containers: ContainerCommands | None
+) -> None:
     """Register all commands."""
     server.handle(Verb.PING, ping)
-    server.handle(Verb.EXEC, refuse_exec)
+    server.handle(Verb.EXEC, execute)
     server.handle(Verb.LOGS, containers.logs if containers else refuse_without_runtime)
     server.handle(Verb.REDEPLOY, containers.redeploy if containers else refuse_without_runtime)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from fleet_agent.runtime.contract import ContainerRuntime, LogLine
     from fleet_agent.saved_logs import SavedLogs
-    from fleet_core.contracts.commands import LogsRequest
     from fleet_core.contracts.scores import PodmanV0
 
 LINE_MAX_CHARS: Final = 16 * 1024
@@ -58,20 +57,20 @@ class LogSource:
         return lines[-tail:] if tail else []
 
 
-def chosen_container(request: LogsRequest, score: PodmanV0) -> ContainerKey:
+def chosen_container(deployment: str, container: str | None, score: PodmanV0) -> ContainerKey:
     """Return the container that is meant: the one named, or the first service.
 
     Raises:
         NotFoundError: the deployment has no container of that name.
     """
     names = [each.name for each in (*score.init_containers, *score.services)]
-    name = request.container or score.services[0].name
+    name = container or score.services[0].name
     if name not in names:
         raise NotFoundError(
-            f"deployment {request.deployment!r} has no container {name!r}",
+            f"deployment {deployment!r} has no container {name!r}",
             remedy=f"one of: {', '.join(names)}",
         )
-    return ContainerKey(request.deployment, name)
+    return ContainerKey(deployment, name)
 
 
 def bounded_reply(lines: Sequence[LogLine], *, timestamps: bool, tail: int) -> LogsReply:

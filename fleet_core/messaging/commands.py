@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 _QUEUE_LENGTH: Final = 64
 """Commands of one verb that wait; a further one is answered with ``retry-later``."""
 _REMEMBERED_REQUESTS: Final = 256
+_REMEMBERED_BYTES: Final = 4 * 1024 * 1024
 _ERROR_MAX_CHARS: Final = 2_048
 _UNKNOWN: Final = ""
 _FORBIDDEN_HEADERS: Final = frozenset({"Nats-Stream", "Nats-Subject"})
@@ -48,6 +49,7 @@ class CommandServer:
         self._handlers: dict[str, Handler] = {}
         self._queues: dict[str, asyncio.Queue[Message]] = {}
         self._done: OrderedDict[str, bytes] = OrderedDict()
+        self._done_bytes = 0
         self._workers: asyncio.TaskGroup | None = None
 
     def handle(self, verb: str, handler: Handler) -> None:
@@ -117,10 +119,15 @@ class CommandServer:
             _log.exception("the command %s failed", message.subject)
             return error_reply(BrokenError("the agent failed on this command; its log says why"))
         if request_id is not None and reply is not None:
-            self._done[request_id] = reply
-            while len(self._done) > _REMEMBERED_REQUESTS:
-                self._done.popitem(last=False)
+            self._remember(request_id, reply)
         return reply
+
+    def _remember(self, request_id: str, reply: bytes) -> None:
+        self._done[request_id] = reply
+        self._done_bytes += len(reply)
+        while len(self._done) > _REMEMBERED_REQUESTS or self._done_bytes > _REMEMBERED_BYTES:
+            _, forgotten = self._done.popitem(last=False)
+            self._done_bytes -= len(forgotten)
 
 
 def error_reply(error: FleetError) -> bytes:
