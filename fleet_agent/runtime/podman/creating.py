@@ -24,7 +24,7 @@ LOG_MAX_BYTES: Final = 10 * 1024 * 1024
 CPU_PERIOD_US: Final = 100_000
 """The kernel's default period of a CPU quota."""
 _PORT: Final = re.compile(
-    r"(?:(?P<ip>[\d.]+):)?(?:(?P<host>\d+):)?(?P<port>\d+)(?:/(?P<proto>\w+))?"
+    r"(?:(?P<ip>\d+(?:\.\d+){3}):)?(?:(?P<host>\d+):)?(?P<port>\d+)(?:/(?P<proto>\w+))?"
 )
 
 
