@@ -115,7 +115,13 @@ async def start_service(
     except NOT_STARTED as error:
         return _not_started(around, spec, error)
     now = around.moment()
-    return lambda progress: progress.with_started(service.name, action.attempt).with_progress(now)
+
+    def change(progress: Progress) -> Progress:
+        progress = progress.with_started(service.name, action.attempt)
+        # Being started again and again is no progress.
+        return progress.with_progress(now) if action.attempt == 0 else progress
+
+    return change
 
 
 async def run_init(
