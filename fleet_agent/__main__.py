@@ -47,6 +47,7 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
     found: dict[str, Callable[[argparse.Namespace], int]] = {
         "install": commands.install,
         "uninstall": commands.uninstall,
+        "check": commands.check,
     }
     return found[name]
 

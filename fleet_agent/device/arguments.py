@@ -71,6 +71,9 @@ def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "-o", "--output", choices=("text", "json"), default="text", help="(default: text)"
     )
+    command.add_argument(
+        "-v", "--verbose", action="count", default=0, help="log too; twice, log everything"
+    )
 
 
 def _command(

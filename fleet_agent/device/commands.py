@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,18 @@ def install(options: argparse.Namespace, machine: Machine | None = None) -> int:
 def uninstall(options: argparse.Namespace, machine: Machine | None = None) -> int:
     """Remove the service; returns the exit code."""
     return _answering(lambda: _uninstall(options, machine or Machine.this()))
+
+
+def check(options: argparse.Namespace, machine: Machine | None = None) -> int:
+    """Tell whether this device can do its work; returns the exit code."""
+    # What goes wrong is told as a finding; the log would tell it again, in other words.
+    level = (logging.CRITICAL, logging.INFO, logging.DEBUG)[min(options.verbose, 2)]
+    logging.basicConfig(level=level, stream=sys.stderr)
+    from fleet_agent.device.check import as_json, as_text, diagnose, is_sound  # noqa: PLC0415 - not for install
+
+    findings = diagnose(machine or Machine.this(), Path(options.config) if options.config else None)
+    sys.stdout.write((as_json if options.output == "json" else as_text)(findings))
+    return EXIT_OK if is_sound(findings) else EXIT_FAILED
 
 
 def _install(options: argparse.Namespace, machine: Machine) -> int:

@@ -50,6 +50,8 @@ async def open_link(settings: ConnectionSettings, server: str, on_lost: Callable
         level = logging.DEBUG if str(error) in complaints else logging.WARNING
         complaints.add(str(error))
         _log.log(level, "NATS at %s: %s", without_credentials(server), error)
+        if settings.on_complaint is not None:
+            settings.on_complaint(str(error))
 
     try:
         async with asyncio.timeout(settings.connect_timeout_s):

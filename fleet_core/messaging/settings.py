@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from fleet_core.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _USER_INFO = re.compile(r"(?<=://)[^/@]*@")
 
@@ -36,6 +40,9 @@ class ConnectionSettings:
     ping_interval_s: float = 5.0
     """Two unanswered pings end the link: the library's default of 120 s takes 6 min to notice a
     half-open peer."""
+    on_complaint: Callable[[str], None] | None = field(default=None, repr=False, compare=False)
+    """Called with what the server complains of on a link that stays: a subject that this user may
+    not publish or subscribe to. Nobody else is told of it. It must not raise, and be quick."""
 
     def __post_init__(self) -> None:
         if not self.servers:
