@@ -48,6 +48,7 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         "install": commands.install,
         "uninstall": commands.uninstall,
         "check": commands.check,
+        "status": commands.status,
     }
     return found[name]
 

@@ -22,15 +22,21 @@ Tell whether this device can do its work: one finding a line, with what to do ab
 
 Nothing is changed, and no secret is shown. Exit code 0 if nothing fails, 1 otherwise.
 """
+_STATUS_HELP: Final = """\
+Tell what the agent knows: who this device is, whether the agent runs and has a link, and how each
+deployment is. It is read from the agent's files, so it is there without a network and without the
+agent, too; how old it is is told. Exit code 0 if there is something to show, 1 otherwise.
+"""
 
 Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
 
 
 def add_device_commands(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add ``install``, ``uninstall`` and ``check``."""
+    """Add ``install``, ``uninstall``, ``check`` and ``status``."""
     _add_install(commands)
     _add_uninstall(commands)
     _add_check(commands)
+    _add_status(commands)
 
 
 def _add_install(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -67,13 +73,22 @@ def _add_service_options(command: argparse.ArgumentParser) -> None:
 
 def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
     command = _command(commands, "check", "tell whether this device can do its work", _CHECK_HELP)
+    _add_reading(command)
+    command.add_argument(
+        "-v", "--verbose", action="count", default=0, help="log too; twice, log everything"
+    )
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", metavar="FILE", help="instead of FLEET_AGENT_CONFIG")
     command.add_argument(
         "-o", "--output", choices=("text", "json"), default="text", help="(default: text)"
     )
-    command.add_argument(
-        "-v", "--verbose", action="count", default=0, help="log too; twice, log everything"
-    )
+
+
+def _add_status(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = _command(commands, "status", "tell what the agent knows", _STATUS_HELP)
+    _add_reading(command)
 
 
 def _command(

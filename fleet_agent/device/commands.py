@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +46,21 @@ def check(options: argparse.Namespace, machine: Machine | None = None) -> int:
     findings = diagnose(machine or Machine.this(), Path(options.config) if options.config else None)
     sys.stdout.write((as_json if options.output == "json" else as_text)(findings))
     return EXIT_OK if is_sound(findings) else EXIT_FAILED
+
+
+def status(options: argparse.Namespace, machine: Machine | None = None) -> int:
+    """Tell what the agent knows, whether it runs or not; returns the exit code."""
+    return _answering(lambda: _status(options, machine or Machine.this()))
+
+
+def _status(options: argparse.Namespace, machine: Machine) -> int:
+    from fleet_agent.device.status import read_status  # noqa: PLC0415 - as in check
+    from fleet_agent.device.status_output import status_json, status_text  # noqa: PLC0415 - as in check
+
+    found = read_status(machine, Path(options.config) if options.config else None)
+    show = status_json if options.output == "json" else status_text
+    sys.stdout.write(show(found, time.time()))
+    return EXIT_OK
 
 
 def _install(options: argparse.Namespace, machine: Machine) -> int:

@@ -10,6 +10,7 @@ from typing import Final
 
 from fleet_agent.device.checks.finding import Finding, Subject, fail, ok, skip, warn
 from fleet_agent.device.checks.podman import storage_folder
+from fleet_agent.device.kept import read_kept
 from fleet_core.errors import FleetError
 
 _STATE: Final = "state"
@@ -25,7 +26,8 @@ FAIL_INODES: Final = 1_000
 
 async def check_state_folder(subject: Subject) -> list[Finding]:
     """Try to write where the agent keeps its state, and look at the room."""
-    return await asyncio.to_thread(_look_at_state, state_folder(subject))
+    device_id = subject.config.agent.device_id if subject.config else None
+    return await asyncio.to_thread(_look_at_state, state_folder(subject), device_id)
 
 
 async def check_storage(subject: Subject) -> list[Finding]:
@@ -47,7 +49,7 @@ def state_folder(subject: Subject) -> Path:
     return subject.machine.state_folder(for_user=not subject.machine.is_root)
 
 
-def _look_at_state(folder: Path) -> list[Finding]:
+def _look_at_state(folder: Path, device_id: str | None) -> list[Finding]:
     there = _nearest(folder)
     remedy = f"make it writable for the agent: {folder}"
     if there == folder:
@@ -60,7 +62,20 @@ def _look_at_state(folder: Path) -> list[Finding]:
             return [fail(_STATE, f"{folder} cannot be written: {error.strerror}", remedy)]
     elif not os.access(there, os.W_OK | os.X_OK):
         return [fail(_STATE, f"{folder} is not there, and {there} is not writable", remedy)]
+    owner = _owner(folder)
+    if None not in (owner, device_id) and owner != device_id:
+        what = f"{folder} holds the state of {owner}, and this device is {device_id}"
+        return [fail(_STATE, what, "remove the folder, or set [agent] state_dir to another")]
     return [_room(_STATE, folder)]
+
+
+def _owner(folder: Path) -> str | None:
+    """Return the device whose state it is; None where that is not known."""
+    try:
+        agent = read_kept(folder).agent
+    except FleetError:
+        return None
+    return agent.device_id if agent else None
 
 
 def _nearest(folder: Path) -> Path:

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from fleet_agent.device.checks.finding import Finding, fail, ok, skip, warn
+from fleet_agent.device.spans import spoken
 from fleet_core.contracts.base import decode
 from fleet_core.contracts.commands import PingReply, Verb, command_subject
 from fleet_core.errors import InvalidInputError, RefusedError
@@ -49,14 +50,6 @@ def judge(device_id: str, replies: list[bytes]) -> Finding:
         return warn(_ABOUT, what, "look for a program of yours that takes its commands")
     uptime = spoken(told.uptime_s)
     return ok(_ABOUT, f"one answers as {device_id}: version {told.agent_version}, up {uptime}")
-
-
-def spoken(seconds: int) -> str:
-    """Return a time span in its largest unit, as ``3 h``."""
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
 
 
 async def _ping(connection: Connection, subject: str) -> list[bytes]:

@@ -15,7 +15,7 @@ from fleet_agent.device.checks.finding import Finding, Level, Subject
 from fleet_agent.device.checks.podman import check_podman, check_socket
 from fleet_agent.device.checks.rootless import check_rootless
 from fleet_agent.device.machine import Machine
-from fleet_agent.storage.state_folder import default_folder
+from fleet_agent.storage.state_folder import AgentRecord, StateFolder, default_folder
 from tests.support.podman import PodmanMachine, why_not
 
 if TYPE_CHECKING:
@@ -213,6 +213,15 @@ async def test_a_state_folder_that_cannot_be_written(machine: Machine) -> None:
     (found,) = await check_state_folder(subject)
     assert found.level is Level.FAIL
     assert "cannot be written" in found.what
+
+
+async def test_a_state_folder_of_another_device(machine: Machine, tmp_path: Path) -> None:
+    kept = StateFolder(tmp_path)
+    kept.keep_agent(AgentRecord(device_id="van-2"))
+    await kept.writer.flush()
+    (found,) = await check_state_folder(configured(machine, agent={"state_dir": str(tmp_path)}))
+    assert found.level is Level.FAIL
+    assert "holds the state of van-2, and this device is van-1" in found.what
 
 
 def test_the_default_state_folder_is_the_agents(tmp_path: Path) -> None:
