@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet_core.cli import exit_codes
 from fleet_core.cli.examples import examples_of
 from fleet_core.contracts.devices import DEFAULT_HEARTBEAT_INTERVAL_S
 from fleet_core.errors import InvalidInputError
@@ -30,6 +31,8 @@ codes: 0 ok, 1 some failed, 2 usage, 3 cannot connect, 130 interrupted.
 FORMATS: Final = ("table", "wide", "json", "yaml")
 KINDS: Final = ("devices", "deployments", "failures")
 MAX_TIMEOUT_S: Final = 3_600
+_FUNCTIONS: Final = {"logs": "logs:logs", "exec": "exec:execute"}
+"""Of operations that print something else than a line for each target."""
 DEMO_HELP: Final = "run a whole fleet on this machine, until ctrl+c"
 
 
@@ -51,7 +54,10 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_globals(parser, default_of=lambda value: value)
-    builder = _Builder(parser.add_subparsers(metavar="COMMAND", required=True, title="commands"))
+    commands = parser.add_subparsers(
+        metavar="COMMAND", required=True, title="commands", parser_class=_CommandParser
+    )
+    builder = _Builder(commands)
     builder.add_views()
     for operation in OPERATIONS.values():
         builder.add_operation(operation)
@@ -101,10 +107,30 @@ def _add_globals(parser: argparse.ArgumentParser, *, default_of: Callable[[Any],
     )
 
 
+class _CommandParser(argparse.ArgumentParser):
+    """A sub-command; what follows ``--`` may be a program, of which it understands nothing."""
+
+    program = ""
+    """Where the program goes; empty where the sub-command takes none."""
+
+    # The overloads are argparse's; nothing here depends on the kind of namespace.
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Set a program's words aside: argparse would take those for options that look like it."""
+        words = list(args or ())
+        if not self.program or "--" not in words:
+            return super().parse_known_args(words, namespace)
+        at = words.index("--")
+        found, unknown = super().parse_known_args(words[:at], namespace)
+        setattr(found, self.program, words[at + 1 :])
+        return found, unknown
+
+
 class _Builder:
     """Adds the sub-commands."""
 
-    def __init__(self, commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    def __init__(self, commands: argparse._SubParsersAction[Any]) -> None:
         self.parsers: list[argparse.ArgumentParser] = []
         self._commands = commands
 
@@ -123,7 +149,7 @@ class _Builder:
 
     def add_operation(self, operation: Operation) -> None:
         """Add the sub-command of an operation."""
-        function = "logs:logs" if operation.id == "logs" else "operate:operate"
+        function = _FUNCTIONS.get(operation.id, "operate:operate")
         parser = self._add(operation.id, operation.help, function)
         parser.set_defaults(operation=operation.id)
         if operation.noun:
@@ -132,6 +158,8 @@ class _Builder:
             _add_parameter(parser, parameter)
         if operation.id == "logs":
             parser.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
+        if operation.id == "exec":
+            parser.set_defaults(failure_code=exit_codes.EXEC_FAILED)
         if operation.mutates:
             _add_confirmation(parser)
 
@@ -158,8 +186,8 @@ class _Builder:
         else:
             self._commands.add_parser("demo", help=DEMO_HELP, add_help=False)
 
-    def _add(self, name: str, about: str, function: str) -> argparse.ArgumentParser:
-        parser = self._commands.add_parser(
+    def _add(self, name: str, about: str, function: str) -> _CommandParser:
+        parser: _CommandParser = self._commands.add_parser(
             name,
             help=about,
             description=f"{about[0].upper()}{about[1:]}.",
@@ -192,13 +220,15 @@ def _add_confirmation(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_parameter(parser: argparse.ArgumentParser, parameter: Parameter) -> None:
+def _add_parameter(parser: _CommandParser, parameter: Parameter) -> None:
     settings: dict[str, Any] = {"help": parameter.help}
     if parameter.kind is ParameterKind.FLAG:
         settings["action"] = "store_true"
     else:
         settings["metavar"] = parameter.metavar or None
         settings["type"] = _READERS[parameter.kind]
+    if parameter.kind is ParameterKind.PROGRAM:
+        parser.program = parameter.name
     if not parameter.flags:
         if parameter.many:
             settings["nargs"] = "*"
@@ -258,4 +288,5 @@ _READERS: Final[dict[ParameterKind, Callable[[str], Any]]] = {
     ParameterKind.DURATION: _duration,
     ParameterKind.SECONDS: _seconds,
     ParameterKind.FILE: _text,
+    ParameterKind.PROGRAM: str,
 }

@@ -23,6 +23,11 @@ EXAMPLES: Final = {
   fleet logs berlin-kiosk-017 web
   fleet logs berlin-kiosk-017 web/migrate --previous --tail 50
   fleet logs -f berlin-kiosk-017 web --since 10m""",
+    "exec": """\
+  fleet exec berlin-kiosk-017 -d web -- cat /etc/os-release
+  fleet exec berlin-kiosk-017 -d web -c main --shell 'ls /data | wc -l'
+  fleet exec berlin-kiosk-017 -- uptime
+  fleet exec --filter site=berlin -d web --confirm 14 -o json -- date -Is""",
     "redeploy": """\
   fleet redeploy web berlin-kiosk-017
   fleet redeploy web --filter 'deploy:web=failed' --dry-run
@@ -48,7 +53,19 @@ EXAMPLES: Final = {
 }
 """By sub-command."""
 
+NOTES: Final = {
+    "exec": """\
+standard output and standard error are those of the program; of several devices, each line
+begins with its device. Its standard input is empty.
+
+exit codes: that of the program; 124 the deadline ended it; 125 fleet itself failed: no link, the
+device is offline, refused it or did not answer in time; 2 usage. Of several devices: 0 all ended
+with 0, else 1.""",
+}
+"""What else is to be known of a sub-command."""
+
 
 def examples_of(command: str) -> str:
     """Return the end of a sub-command's help."""
-    return f"examples:\n{EXAMPLES[command]}"
+    note = f"\n\n{NOTES[command]}" if command in NOTES else ""
+    return f"examples:\n{EXAMPLES[command]}{note}"

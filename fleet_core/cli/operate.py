@@ -15,7 +15,7 @@ from fleet_core.cli.output import Output, narrate
 from fleet_core.cli.results import ResultWriter
 from fleet_core.cli.sessions import opened
 from fleet_core.errors import InvalidInputError
-from fleet_core.operations.plans import Request
+from fleet_core.operations.plans import Friction, Request
 from fleet_core.operations.registry import operation as operation_of
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ async def operate(options: argparse.Namespace) -> int:
     """Run the operation that the sub-command names."""
     operation = operation_of(options.operation)
     request = request_of(options)
-    _refuse_early(request)
+    refuse_early(request)
     async with opened(options, operation.buckets(request)) as fleet:
         if operation.mutates and not options.dry_run:
             fleet.context.refuse_if_read_only(operation.id)
         plan = await operation.plan(fleet, request)
-        if operation.mutates and not await _goes_on(plan, options):
+        if operation.mutates and not await goes_on(plan, options):
             return exit_codes.OK
         return await _run(fleet, operation, plan, options)
 
@@ -56,13 +56,15 @@ def request_of(options: argparse.Namespace) -> Request:
     if "devices" in given:
         named = given["devices"]
         given["devices"] = (named,) if isinstance(named, str) else tuple(named)
+    if "argv" in given:
+        given["argv"] = tuple(given["argv"])
     if "manifest" in given:
         given["source"] = given["manifest"]
         given["manifest"] = _read(given["manifest"])
     return Request(**given)
 
 
-def _refuse_early(request: Request) -> None:
+def refuse_early(request: Request) -> None:
     """Refuse what is wrong whatever the fleet looks like, before a link is waited for.
 
     Raises:
@@ -95,7 +97,7 @@ def _read(name: str) -> bytes:
         ) from error
 
 
-async def _goes_on(plan: Plan, options: argparse.Namespace) -> bool:
+async def goes_on(plan: Plan, options: argparse.Namespace) -> bool:
     """Tell the plan; return whether it is to be run."""
     if options.dry_run:
         for line in plan_lines(plan):
@@ -106,8 +108,9 @@ async def _goes_on(plan: Plan, options: argparse.Namespace) -> bool:
         for line in plan_lines(plan):
             narrate(line)
         return False
-    show_plan(plan)
-    await confirm(plan, options)
+    if plan.friction is not Friction.NONE:
+        show_plan(plan)
+        await confirm(plan, options)
     return True
 
 

@@ -52,6 +52,23 @@ class Output:
             self.closed = True
             _point_away(self._stream)
 
+    def raw(self, text: str) -> None:
+        """Write a text byte for byte, whatever it contains: never to a terminal."""
+        if self.closed:
+            return
+        try:
+            self._stream.flush()
+            self._stream.buffer.write(text.encode(errors="replace"))
+            self._stream.flush()
+        except BrokenPipeError:
+            self.closed = True
+            _point_away(self._stream)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person's terminal reads it."""
+        return self._stream.isatty()
+
     def json(self, value: Any) -> None:
         """Write a value as JSON; characters beyond ASCII are escaped, so nothing acts up."""
         self.line(json.dumps(value, indent=2))

@@ -43,11 +43,12 @@ def run_command(argv: Sequence[str]) -> int:
     except FleetError as error:
         _show_traceback()
         tell(error, getattr(options, "filter", "") or "")
-        return exit_codes.exit_code_of(error)
+        code = exit_codes.exit_code_of(error)
+        return code if code == exit_codes.USAGE else getattr(options, "failure_code", code)
     except Exception as error:  # noqa: BLE001 - the last door: a person sees a sentence
         _show_traceback()
         narrate("fleet: " + _BUG.format(printable(f"{type(error).__name__}: {error}")))
-        return exit_codes.FAILED
+        return getattr(options, "failure_code", exit_codes.FAILED)
 
 
 def tell(error: FleetError, filter_text: str = "") -> None:

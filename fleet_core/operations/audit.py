@@ -14,8 +14,9 @@ import os
 import pwd
 import socket
 import time
+from collections import Counter
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -58,9 +59,13 @@ class Tally:
     succeeded: int = 0
     failed: int = 0
     offline: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """What results said for the record, and how many of them."""
 
     def count(self, result: TargetResult) -> None:
         """Count one result; an offline device is not counted as failed."""
+        if result.outcome:
+            self.outcomes[result.outcome] += 1
         if result.ok:
             self.succeeded += 1
         elif result.kind == "offline":
@@ -73,6 +78,13 @@ class Tally:
         """The word of the audit record for an operation that came to its end."""
         bad = self.failed + self.offline
         return "ok" if not bad else "partial" if self.succeeded else "failed"
+
+    @property
+    def detail(self) -> str:
+        """The outcomes, those of most targets first: ``exit code 0 on 3, exit code 1 on 1``."""
+        if self.outcomes.total() == 1:
+            return next(iter(self.outcomes))
+        return ", ".join(f"{outcome} on {count}" for outcome, count in self.outcomes.most_common())
 
 
 def actor() -> str:
@@ -101,7 +113,7 @@ async def audited(
             async for result in results:
                 tally.count(result)
                 yield result
-        ended, detail = tally.result, ""
+        ended, detail = tally.result, tally.detail
     except FleetError as error:
         ended, detail = "failed" if not tally.succeeded else "partial", str(error)
         raise

@@ -26,6 +26,8 @@ class ParameterKind(StrEnum):
     SECONDS = "seconds"
     """Seconds with a fraction."""
     FILE = "file"
+    PROGRAM = "program"
+    """Everything after ``--``, as it stands: a program and its arguments."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,10 @@ class Request:
     deployment: str = ""
     namespace: str = "default"
     container: str = ""
+    argv: tuple[str, ...] = ()
+    """The program to run and its arguments, as they stand."""
+    shell_line: str = ""
+    """In place of a program: a line for ``/bin/sh -c``."""
     manifest: bytes = b""
     """The YAML or JSON to apply."""
     source: str = ""
@@ -106,6 +110,8 @@ class TargetResult:
     """``ok``, or the kind of the error: ``offline``, ``timeout``, ``refused``, ``conflict``…"""
     data: Mapping[str, Any] = field(default_factory=dict)
     """What else was told, for JSON: ``agent_version``, ``uptime_s``, ``lines``…"""
+    outcome: str = ""
+    """What the audit record says of it beside the counts: ``exit code 3``."""
 
 
 def friction_of(*, devices: int, production: str) -> tuple[Friction, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fleet_core.errors import NotFoundError
 from fleet_core.operations.apply import Apply
 from fleet_core.operations.delete import Delete
+from fleet_core.operations.exec import Exec
 from fleet_core.operations.logs import Logs
 from fleet_core.operations.ping import Ping
 from fleet_core.operations.redeploy import Redeploy
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from fleet_core.operations.operation import Operation
 
 OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
-    {operation.id: operation for operation in (Ping(), Logs(), Redeploy(), Apply(), Delete())}
+    {
+        operation.id: operation
+        for operation in (Ping(), Logs(), Exec(), Redeploy(), Apply(), Delete())
+    }
 )
 """By id."""
 
