@@ -1,0 +1,127 @@
+"""A device with a real podman that boots with no network: all comes up, and is told of later."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fleet_agent.agent import Agent, AgentOptions, DeviceIdentity, Link
+from fleet_agent.keeping import Keeper
+from fleet_agent.runtime.podman import PodmanRuntime, PodmanSettings
+from fleet_agent.runtime.policy import DevicePolicy
+from fleet_agent.storage.state_folder import StateFolder
+from fleet_core.contracts.base import decode
+from fleet_core.contracts.devices import Inventory
+from fleet_core.contracts.states import DeploymentState, Phase
+from fleet_core.errors import RetryLaterError
+from fleet_core.messaging import (
+    ConnectionSettings,
+    KvBucket,
+    LatestWriter,
+    connect,
+    ensure_buckets,
+)
+from tests.agent.podman_agent import PodmanAgent, init, web
+from tests.agent.wire import DEVICE, Operator
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from fleet_core.messaging import Connection
+    from tests.support.nats_server import NatsServer
+    from tests.support.podman import PodmanMachine
+
+pytestmark = [pytest.mark.podman, pytest.mark.timeout(60)]
+
+
+@asynccontextmanager
+async def booted(device: PodmanAgent, boot_id: str) -> AsyncIterator[Agent]:
+    """Run an agent in one boot of the device; its state folder outlives it."""
+    folder = StateFolder(device.folder / "state")
+    options = AgentOptions(keeper=Keeper(folder, await asyncio.to_thread(folder.read)))
+    policy = DevicePolicy(host_paths=(f"{device.folder}/oracle",))
+    runtime = PodmanRuntime(PodmanSettings(socket=device.podman.socket, policy=policy))
+    identity = DeviceIdentity(DEVICE, {}, "1", boot_id, Inventory())
+    async with await connect(ConnectionSettings((device.url,)), wait=False) as connection:
+        writer = LatestWriter(connection)
+        agent = Agent(identity, Link(connection, writer), runtime, options=options)
+        tasks = [asyncio.create_task(writer.run()), asyncio.create_task(agent.run())]
+        try:
+            yield agent
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await runtime.close()
+
+
+async def running_state(
+    connection: Connection, after: DeploymentState | None = None
+) -> DeploymentState:
+    """Return what the fleet is told once it runs, and no older word than ``after``."""
+    bucket = KvBucket(connection, "device-state")
+    for _ in range(200):
+        with contextlib.suppress(RetryLaterError):
+            stored = await bucket.get(f"state.{DEVICE}.shop")
+            state = None if stored is None else decode(DeploymentState, stored.value)
+            newer = state and (after is None or state.last_event_at > after.last_event_at)
+            if state is not None and newer and state.phase is Phase.RUNNING:
+                return state
+        await asyncio.sleep(0.1)
+    raise AssertionError("the agent never told of it")
+
+
+async def test_it_brings_everything_up_without_a_network_and_tells_of_it_later(
+    podman: PodmanMachine, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    device = PodmanAgent(podman, nats_server.url, tmp_path)
+    once = init("once", run_policy="OncePerVersion")
+    payload = device.score(web(), inits=(init("first"), once, init("second")))
+    settings = ConnectionSettings((nats_server.url,), ping_interval_s=0.5)
+    async with await connect(settings) as connection:
+        await ensure_buckets(connection)
+        operator = Operator(connection)
+        await operator.listen()
+        async with booted(device, "boot-1"):
+            entry = await operator.order("shop", payload)
+            await operator.running("shop", entry, 20)
+        told = await running_state(connection)
+        podman.run("stop", "--all", "--time", "1")
+        nats_server.stop()
+        async with booted(device, "boot-2"):
+            await device.has_told("web", "Starting", 2)
+            nats_server.start()
+            state = await running_state(connection, told)
+            assert state.spec_hash == entry.spec_hash
+            assert all(status.ready for status in state.init_container_statuses)
+    run = ["first", "once", "second", "web", "first", "second", "web"]
+    assert [name for name, word in device.told() if word == "Starting"] == run
+
+
+async def test_with_its_state_lost_it_still_goes_by_the_labels(
+    podman: PodmanMachine, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    device = PodmanAgent(podman, nats_server.url, tmp_path)
+    payload = device.score(web(), inits=(init("first"),))
+    async with await connect(ConnectionSettings((nats_server.url,))) as connection:
+        await ensure_buckets(connection)
+        operator = Operator(connection)
+        await operator.listen()
+        async with booted(device, "boot-1"):
+            entry = await operator.order("shop", payload)
+            await operator.running("shop", entry, 20)
+        before = device.container_id()
+        for path in (tmp_path / "state").rglob("*.json"):
+            path.write_bytes(path.read_bytes()[:40])
+        operator.states.clear()
+        async with booted(device, "boot-1"):
+            await operator.running("shop", entry, 20)
+        assert device.container_id() == before
+        assert device.runs_of("first") == 1
+        await eventually(lambda: any((tmp_path / "state").glob("*.damaged-*")))
