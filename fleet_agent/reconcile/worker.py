@@ -82,6 +82,8 @@ class DeploymentWorker:
 
     def want(self, desired: Desired) -> None:
         """Have this running; what an older spec is doing is broken off."""
+        if desired == self.desired and not self.removing and self._refusal is None:
+            return  # every new manifest names it again
         before = self.memory.effective
         self.memory = self.memory.wanting(desired)
         same = before is not None and before.spec_hash == desired.spec_hash

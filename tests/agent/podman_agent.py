@@ -8,16 +8,25 @@ import json
 import os
 import signal
 import sys
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet_agent.agent import Agent, AgentOptions, DeviceIdentity, Link
+from fleet_agent.keeping import Keeper
+from fleet_agent.runtime.podman import PodmanRuntime, PodmanSettings
+from fleet_agent.runtime.policy import DevicePolicy
+from fleet_agent.storage.state_folder import StateFolder
 from fleet_core.contracts.base import decode, encode
+from fleet_core.contracts.devices import Inventory
 from fleet_core.contracts.scores import Score
+from fleet_core.messaging import ConnectionSettings, LatestWriter, connect
 from tests.agent.wire import DEVICE
 from tests.support.podman import IMAGE
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.support.podman import PodmanMachine
@@ -26,7 +35,7 @@ CONFIG: Final = """\
 [agent]
 device_id = "{device}"
 state_dir = "{folder}/state"
-drift_interval_s = 2
+drift_interval_s = {drift_s}
 [nats]
 urls = ["{url}"]
 [podman]
@@ -64,6 +73,7 @@ class PodmanAgent:
     podman: PodmanMachine
     url: str
     folder: Path
+    drift_s: int = 2
     process: asyncio.subprocess.Process | None = None
     log: Path = field(init=False)
 
@@ -72,7 +82,11 @@ class PodmanAgent:
         (self.folder / "oracle").mkdir(parents=True, exist_ok=True)
         self.log = self.folder / "agent.log"
         config = CONFIG.format(
-            device=DEVICE, folder=self.folder, url=self.url, socket=self.podman.socket
+            device=DEVICE,
+            folder=self.folder,
+            url=self.url,
+            socket=self.podman.socket,
+            drift_s=self.drift_s,
         )
         (self.folder / "config.toml").write_text(config)
 
@@ -127,3 +141,24 @@ class PodmanAgent:
 
     def container_id(self, name: str = "web", deployment: str = "shop") -> str:
         return str(self.containers()[f"fleet-{deployment}.{name}"]["Id"])
+
+
+@asynccontextmanager
+async def booted(device: PodmanAgent, boot_id: str) -> AsyncIterator[PodmanRuntime]:
+    """Run an agent in one boot of the device, in this process; its state folder outlives it."""
+    folder = StateFolder(device.folder / "state")
+    options = AgentOptions(keeper=Keeper(folder, await asyncio.to_thread(folder.read)))
+    policy = DevicePolicy(host_paths=(f"{device.folder}/oracle",))
+    runtime = PodmanRuntime(PodmanSettings(socket=device.podman.socket, policy=policy))
+    identity = DeviceIdentity(DEVICE, {}, "1", boot_id, Inventory())
+    async with await connect(ConnectionSettings((device.url,)), wait=False) as connection:
+        writer = LatestWriter(connection)
+        agent = Agent(identity, Link(connection, writer), runtime, options=options)
+        tasks = [asyncio.create_task(writer.run()), asyncio.create_task(agent.run())]
+        try:
+            yield runtime
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await runtime.close()

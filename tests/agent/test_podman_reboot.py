@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from fleet_agent.agent import Agent, AgentOptions, DeviceIdentity, Link
-from fleet_agent.keeping import Keeper
-from fleet_agent.runtime.podman import PodmanRuntime, PodmanSettings
-from fleet_agent.runtime.policy import DevicePolicy
-from fleet_agent.storage.state_folder import StateFolder
 from fleet_core.contracts.base import decode
-from fleet_core.contracts.devices import Inventory
 from fleet_core.contracts.states import DeploymentState, Phase
 from fleet_core.errors import RetryLaterError
 from fleet_core.messaging import (
     ConnectionSettings,
     KvBucket,
-    LatestWriter,
     connect,
     ensure_buckets,
 )
-from tests.agent.podman_agent import PodmanAgent, init, web
+from tests.agent.podman_agent import PodmanAgent, booted, init, web
 from tests.agent.wire import DEVICE, Operator
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from fleet_core.messaging import Connection
@@ -38,27 +29,6 @@ if TYPE_CHECKING:
     from tests.support.podman import PodmanMachine
 
 pytestmark = [pytest.mark.podman, pytest.mark.timeout(60)]
-
-
-@asynccontextmanager
-async def booted(device: PodmanAgent, boot_id: str) -> AsyncIterator[Agent]:
-    """Run an agent in one boot of the device; its state folder outlives it."""
-    folder = StateFolder(device.folder / "state")
-    options = AgentOptions(keeper=Keeper(folder, await asyncio.to_thread(folder.read)))
-    policy = DevicePolicy(host_paths=(f"{device.folder}/oracle",))
-    runtime = PodmanRuntime(PodmanSettings(socket=device.podman.socket, policy=policy))
-    identity = DeviceIdentity(DEVICE, {}, "1", boot_id, Inventory())
-    async with await connect(ConnectionSettings((device.url,)), wait=False) as connection:
-        writer = LatestWriter(connection)
-        agent = Agent(identity, Link(connection, writer), runtime, options=options)
-        tasks = [asyncio.create_task(writer.run()), asyncio.create_task(agent.run())]
-        try:
-            yield agent
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await runtime.close()
 
 
 async def running_state(

@@ -17,6 +17,7 @@ BENCHMARKS = {
     "messaging": "snapshot, following, acked writes, scatter, import",
     "operator": "apply to 10,000 devices, aggregation, cost of a put as the fleet grows",
     "ping": "ping of 10,000 devices, and `fleet ping` as a whole process",
+    "podman": "spec change to a running service, overhead over bare podman, calls, an idle device",
     "tui": "first paint, key to paint, CPU, bytes to the terminal, memory",
     "view": "ingest, filter and tick of the read model",
 }
