@@ -118,7 +118,7 @@ class Agent:
     def _containers(self, runtime: ContainerRuntime | None) -> ContainerCommands | None:
         if runtime is None:
             return None
-        saved_logs = SavedLogs()
+        saved_logs = SavedLogs() if self._keeper is None else self._keeper.saved_logs()
         self.reconciler = Reconciler(
             Surroundings(
                 runtime,

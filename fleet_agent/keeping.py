@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from fleet_agent.saved_logs import SavedLogs
 from fleet_agent.storage.state_folder import (
     AgentRecord,
     DesiredSet,
@@ -66,6 +67,10 @@ class Keeper:
         """Return the hashes of the scores that are at hand, of those that the manifest names."""
         return {name: entry.spec_hash for name, entry, _ in self._complete()}
 
+    def saved_logs(self) -> SavedLogs:
+        """Return the saved logs as an earlier agent left them; they are kept from now on."""
+        return SavedLogs(keep=self.folder.keep_log, kept=self.remembered.logs)
+
     def recall(self, reconciler: Reconciler) -> None:
         """Have the device run what it ran, before anybody was asked."""
         desired = self._desired
@@ -74,6 +79,9 @@ class Keeper:
                 reconciler.recall(name, memory)
             else:
                 self.folder.keep_memory(name, None)
+        for key in self.remembered.logs:
+            if desired is not None and key.deployment not in desired.manifest.deployments:
+                self.folder.keep_log(key, None)
         if desired is not None:
             reconciler.on_manifest(desired.manifest)
         for name, entry, score in self._complete():

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fleet_agent.runtime.contract import SAVED_LOG_MAX_BYTES
+from fleet_agent.runtime.contract import (
+    SAVED_LOG_MAX_BYTES,
+    ContainerKey,
+    LogLine,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from fleet_agent.runtime.contract import ContainerKey, LogLine
-
+Keep = Callable[[ContainerKey, "tuple[SavedLog, ...] | None"], None]
 MAX_TOTAL_BYTES: Final = 4 * 1024 * 1024
 """For the whole device; the longest unread containers' logs go first."""
 _RUNS_KEPT: Final = 2
@@ -30,19 +34,38 @@ class SavedLog:
 class SavedLogs:
     """For each container, the logs of its last two finished runs; bounded in total."""
 
-    def __init__(self, max_total_bytes: int = MAX_TOTAL_BYTES) -> None:
+    def __init__(
+        self,
+        max_total_bytes: int = MAX_TOTAL_BYTES,
+        *,
+        keep: Keep | None = None,
+        kept: Mapping[ContainerKey, tuple[SavedLog, ...]] | None = None,
+    ) -> None:
+        """Begin with what an earlier agent has ``kept``; ``keep`` hears of each change."""
         self._max_total_bytes = max_total_bytes
         self._total_bytes = 0
         self._runs: OrderedDict[ContainerKey, tuple[SavedLog, ...]] = OrderedDict()
+        self._keep: Keep = lambda _key, _runs: None
+        for key, runs in (kept or {}).items():
+            self._hold(key, runs)
+        if keep is not None:
+            self._keep = keep
 
     def save(self, key: ContainerKey, attempt: int, lines: Sequence[LogLine]) -> None:
         """Keep the end of a finished run's log; saving a run twice keeps it once."""
         clipped = clip_lines(lines, SAVED_LOG_MAX_BYTES)
         saved = SavedLog(attempt, clipped, sum(map(line_bytes, clipped)))
-        others = tuple(run for run in self._runs.get(key, ()) if run.attempt != attempt)
-        self.forget(key)
-        self._runs[key] = (*others, saved)[-_RUNS_KEPT:]
-        self._total_bytes += sum(run.size_bytes for run in self._runs[key])
+        known = self._runs.get(key, ())
+        if saved in known:
+            return
+        others = tuple(run for run in known if run.attempt != attempt)
+        self._hold(key, (*others, saved)[-_RUNS_KEPT:])
+        self._keep(key, self._runs[key])
+
+    def _hold(self, key: ContainerKey, runs: tuple[SavedLog, ...]) -> None:
+        self._total_bytes -= sum(run.size_bytes for run in self._runs.pop(key, ()))
+        self._runs[key] = runs
+        self._total_bytes += sum(run.size_bytes for run in runs)
         while self._total_bytes > self._max_total_bytes and len(self._runs) > 1:
             self.forget(next(iter(self._runs)))
 
@@ -52,7 +75,10 @@ class SavedLogs:
 
     def forget(self, key: ContainerKey) -> None:
         """Let go of a container's logs: its spec was replaced, or its deployment is gone."""
-        self._total_bytes -= sum(run.size_bytes for run in self._runs.pop(key, ()))
+        runs = self._runs.pop(key, None)
+        if runs is not None:
+            self._total_bytes -= sum(run.size_bytes for run in runs)
+            self._keep(key, None)
 
     def forget_deployment(self, deployment: str) -> None:
         """Let go of the logs of all of a deployment's containers."""

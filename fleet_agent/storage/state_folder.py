@@ -3,6 +3,7 @@
 ``desired.json``            the manifest and the scores that it names
 ``deployments/NAME.json``   what a deployment has been through: `reconcile.memory.Memory`
 ``told.json``               the states that were told last: the outbox
+``logs/DEPLOYMENT.CONTAINER.json``  the ends of the last runs' logs
 ``agent.json``              who the agent is, whether it has a link: for ``fleet-agent status``
 """
 
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 from pydantic import Field, JsonValue, TypeAdapter
 
 from fleet_agent.reconcile.memory import Memory
+from fleet_agent.runtime.contract import ContainerKey
+from fleet_agent.saved_logs import SavedLog
 from fleet_agent.storage.documents import read_document, set_aside
 from fleet_agent.storage.writer import DocumentWriter
 from fleet_core.contracts.base import Timestamp, Wire, decode, encode
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 SYSTEM_FOLDER: Final = Path("/var/lib/fleet-agent")
 _MEMORY: Final = TypeAdapter(Memory)
+_LOGS: Final = TypeAdapter(tuple[SavedLog, ...])
+_LOGS_MAX: Final = 4_096
 _LIMIT_BYTES: Final = 64 * 1024 * 1024
 _Model = TypeVar("_Model", bound=Wire)
 
@@ -75,6 +80,7 @@ class Remembered:
     desired: DesiredSet | None = None
     """None where it was lost: what `deployments` want still counts, but is not all there is."""
     deployments: Mapping[str, Memory] = field(default_factory=dict)
+    logs: Mapping[ContainerKey, tuple[SavedLog, ...]] = field(default_factory=dict)
 
 
 def default_folder(environ: Mapping[str, str], user_id: int) -> Path:
@@ -106,7 +112,7 @@ class StateFolder:
         }
         self.told = self._read(self.folder / "told.json", "told", ToldStates) or ToldStates()
         desired = self._read(self.folder / "desired.json", "desired", DesiredSet)
-        return Remembered(desired, deployments)
+        return Remembered(desired, deployments, self._read_logs())
 
     def read_agent(self) -> AgentRecord | None:
         """Return what the last agent said of itself."""
@@ -120,6 +126,11 @@ class StateFolder:
         """Keep what a deployment has been through; None lets go of it."""
         payload = None if memory is None else _MEMORY.dump_json(memory)
         self._offer(f"deployments/{deployment}.json", "deployment", payload)
+
+    def keep_log(self, key: ContainerKey, runs: tuple[SavedLog, ...] | None) -> None:
+        """Keep the logs of a container's last runs; None lets go of them."""
+        payload = None if runs is None else _LOGS.dump_json(runs)
+        self._offer(f"logs/{key.deployment}.{key.container}.json", "log", payload)
 
     def keep_told(
         self, deployment: str, state: DeploymentState | None, deleted: Sequence[str]
@@ -148,6 +159,19 @@ class StateFolder:
             _log.warning("%s: %s; it is set aside", path, error)
             set_aside(path)
             return None
+
+    def _read_logs(self) -> dict[ContainerKey, tuple[SavedLog, ...]]:
+        logs: dict[ContainerKey, tuple[SavedLog, ...]] = {}
+        for path in sorted((self.folder / "logs").glob("*.json"))[:_LOGS_MAX]:
+            deployment, _, container = path.stem.partition(".")
+            payload = read_document(path, "log")
+            if payload is None or not (is_dns_label(deployment) and is_dns_label(container)):
+                continue
+            try:
+                logs[ContainerKey(deployment, container)] = _LOGS.validate_json(payload)
+            except ValueError:
+                set_aside(path)
+        return logs
 
     def _read_memory(self, path: Path) -> Memory | None:
         payload = read_document(path, "deployment")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleet_core.contracts.base import decode
+from fleet_core.contracts.commands import LogsReply
 from fleet_core.contracts.states import DeploymentState, Phase
 from fleet_core.errors import RetryLaterError
 from fleet_core.messaging import (
@@ -19,6 +20,7 @@ from fleet_core.messaging import (
 )
 from tests.agent.podman_agent import PodmanAgent, booted, init, web
 from tests.agent.wire import DEVICE, Operator
+from tests.support.podman import IMAGE
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -95,3 +97,38 @@ async def test_with_its_state_lost_it_still_goes_by_the_labels(
         assert device.container_id() == before
         assert device.runs_of("first") == 1
         await eventually(lambda: any((tmp_path / "state").glob("*.damaged-*")))
+
+
+async def test_what_a_run_said_is_still_told_by_the_agent_after_the_next(
+    podman: PodmanMachine, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    device = PodmanAgent(podman, nats_server.url, tmp_path)
+    script = "cut -d' ' -f1 /proc/uptime; echo no route to db; exit 3"
+    failing = {"name": "migrate", "image": IMAGE, "args": ["sh", "-c", script]}
+    async with await connect(ConnectionSettings((nats_server.url,))) as connection:
+        await ensure_buckets(connection)
+        operator = Operator(connection)
+        await operator.listen()
+
+        async def said(*, previous: bool) -> list[str]:
+            reply = await operator.command(
+                "logs", deployment="shop", container="migrate", previous=previous
+            )
+            return decode(LogsReply, reply).lines
+
+        async with booted(device, "boot-1"):
+            await operator.order("shop", device.score(web(), inits=(failing,)))
+            await eventually(lambda: failed_runs(operator) == 2, timeout_s=20)
+            before = [await said(previous=previous) for previous in (True, False)]
+            assert before[0] != before[1]
+            assert [lines[-1] for lines in before] == ["no route to db"] * 2
+        async with booted(device, "boot-1"):
+            await eventually(lambda: operator.heartbeats)
+            assert [await said(previous=previous) for previous in (True, False)] == before
+
+
+def failed_runs(operator: Operator) -> int:
+    state = operator.states.get("shop")
+    if state is None or state.init_container_statuses[0].state.waiting is None:
+        return 0
+    return state.init_container_statuses[0].restart_count + 1
