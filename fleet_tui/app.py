@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -33,7 +34,7 @@ from fleet_tui.terminal.terminal_app import TerminalApp
 from fleet_tui.views import VIEWS, view_kind
 from fleet_tui.visits import Visits
 from fleet_tui.widgets.cell_line import CellLine
-from fleet_tui.widgets.prompt import COMMAND, FILTER, PromptInput
+from fleet_tui.widgets.prompt import COMMAND, FILTER, SHELL, PromptInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from fleet_core.operations.plans import Plan, TargetResult
     from fleet_tui.opening import Opener
     from fleet_tui.options import Options
+    from fleet_tui.sources.exec_places import Place
     from fleet_tui.table.source import Cell
 
 _log = logging.getLogger(__name__)
@@ -112,6 +114,7 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         self.histories = {
             COMMAND: History(where / "commands" if where else None),
             FILTER: History(where / "filters" if where else None),
+            SHELL: History(where / "shell-lines" if where else None),
         }
         self._opener = opener
         self._empty_view = FleetView()
@@ -387,8 +390,11 @@ class FleetApp(TerminalApp, inherit_bindings=False):
     # What is done
 
     @work(group="start")
-    async def start(self, name: str, request: Request) -> None:
-        """Plan an operation, have it confirmed where it changes the fleet, and run it as a job."""
+    async def start(self, name: str, request: Request, *, ask: bool = False) -> None:
+        """Plan an operation, have it confirmed where it changes the fleet, and run it as a job.
+
+        With ``ask`` it is confirmed even where its plan would not need it.
+        """
         if self.fleet is None:
             self.say("not connected yet", "warning")
             return
@@ -403,14 +409,19 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         except FleetError as error:
             self.complain(error)
             return
+        if ask and chosen.mutates and plan.friction is Friction.NONE:
+            plan = replace(plan, friction=Friction.CONFIRM, confirmation="y")
         if not plan.changes:
             self.say(f"{plan.title}: nothing to change", "ok")
         elif await self.confirmed(plan):
             job = self.jobs.start(self.fleet, chosen, request, plan)
-            if job.total >= _MANY_TARGETS and not self.screen.is_modal:
-                self.go(f"job {job.number}")
-            else:
-                self.say(f"{plan.title} …", "dim")
+            self._show_started(job)
+
+    def _show_started(self, job: Job) -> None:
+        if self.screen.is_modal or (job.total < _MANY_TARGETS and job.operation.id != "exec"):
+            self.say(f"{job.plan.title} …", "dim")
+        else:
+            self.go(f"{'job' if job.total >= _MANY_TARGETS else 'output'} {job.number}")
 
     async def confirmed(self, plan: Plan) -> bool:
         """Show a plan that changes the fleet; return whether it is to be carried out."""
@@ -431,6 +442,39 @@ class FleetApp(TerminalApp, inherit_bindings=False):
         chosen = await self._chosen(f"{name} which deployment?", deployments_on(self.view, devices))
         if chosen:
             self.start(name, Request(deployment=chosen, devices=devices))
+
+    def ask_exec(self, place: Place, *, choose: bool = True) -> None:
+        """Ask in which container, where that is open, and for a shell line; then run it there."""
+        if self.fleet is None:
+            self.say("not connected yet", "warning")
+            return
+        try:
+            self.fleet.context.refuse_if_read_only("exec")
+        except FleetError as error:
+            self.complain(error)
+            return
+        places = place.choices(self.view) if choose else [place]
+        if len(places) == 1:
+            self._ask_shell_line(places[0])
+            return
+        from fleet_tui.dialogs.choose_dialog import ChooseDialog  # noqa: PLC0415 - seldom needed
+
+        named = {each.name: each for each in places}
+        offers = [(name, each.about) for name, each in named.items()]
+        self.push_screen(
+            ChooseDialog("exec in which container?", offers),
+            lambda name: self._ask_shell_line(named[name]) if name is not None else None,
+        )
+
+    def _ask_shell_line(self, place: Place) -> None:
+        # At once, not in a task: the next key may be in the queue already.
+        screen = self.screen
+        if isinstance(screen, FleetScreen):
+            screen.ask_shell_line(str(place), partial(self.exec_line, place))
+
+    def exec_line(self, place: Place, line: str, *, ask: bool = False) -> None:
+        """Run a shell line, and show what it says."""
+        self.start("exec", place.request(line), ask=ask)
 
     def choose_logs(self, devices: tuple[str, ...]) -> None:
         """Follow the logs of devices; the view asks for the deployment and the container."""
@@ -471,10 +515,14 @@ class FleetApp(TerminalApp, inherit_bindings=False):
     def _job_result(self, job: Job, result: TargetResult) -> None:
         if job.operation.id == "ping":
             self.view.record_ping(result.target, result.rtt_ms)
-        if job.total < _MANY_TARGETS:
+        if job.total < _MANY_TARGETS and not self._shows_output(job):
             rtt = "" if result.rtt_ms is None else f" in {result.rtt_ms:.1f} ms"
             style = "ok" if result.ok else "error"
             self.say(f"{job.operation.id} {result.target}: {result.message}{rtt}", style)
+
+    def _shows_output(self, job: Job) -> bool:
+        screen = self.screen
+        return isinstance(screen, FleetScreen) and str(screen.location) == f":output {job.number}"
 
     def _job_ended(self, job: Job) -> None:
         if not self.is_running:

@@ -10,6 +10,7 @@ from fleet_core.errors import InvalidInputError, NotFoundError, RefusedError
 from fleet_core.operations.plans import Request
 from fleet_core.view import complete
 from fleet_tui.locations import Location
+from fleet_tui.sources.exec_places import Place
 from fleet_tui.views import VIEWS, is_view
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Command:
     help: str
     run: Callable[[FleetApp, Location], None]
     """Raises FleetError where what was typed is wrong."""
+    takes_filter: bool = True
+    """Whether a blank and a slash begin a filter; else the argument is left as it stands."""
 
 
 def _quit(app: FleetApp, _typed: Location) -> None:
@@ -62,6 +65,19 @@ def _redeploy(app: FleetApp, typed: Location) -> None:
     )
 
 
+def _exec(app: FleetApp, typed: Location) -> None:
+    where, dashes, line = f"{typed.argument} ".partition(" -- ")
+    devices, deployment, container, *more = [*where.split(), "", "", ""]
+    if not devices or any(more):
+        raise InvalidInputError("exec: expected a device", remedy=_EXEC_USAGE)
+    place = Place(tuple(filter(None, devices.split(","))), deployment, container)
+    if dashes:
+        # It may come from a link or a saved view: only what is typed for a place runs at once.
+        app.exec_line(place, line.strip(), ask=True)
+    else:
+        app.ask_exec(place)
+
+
 def _delete(app: FleetApp, typed: Location) -> None:
     namespace, slash, name = typed.argument.partition("/")
     request = (
@@ -86,6 +102,8 @@ def _apply(app: FleetApp, typed: Location) -> None:
     app.start("apply", Request(manifest=manifest, source=str(path)))
 
 
+_EXEC_USAGE: Final = "exec DEVICE[,DEVICE…] [DEPLOYMENT [CONTAINER]] [-- SHELL LINE]"
+
 COMMANDS: Final = (
     Command("ping", (), "ping DEVICE… or ping /FILTER", "ping devices", _ping),
     Command(
@@ -95,6 +113,7 @@ COMMANDS: Final = (
         "run it again from the start",
         _redeploy,
     ),
+    Command("exec", (), _EXEC_USAGE, "run a shell line there", _exec, takes_filter=False),
     Command("apply", (), "apply FILE", "apply the Deployments of a YAML file", _apply),
     Command("delete", ("rm",), "delete [NAMESPACE/]NAME", "delete a Deployment", _delete),
     Command(
@@ -108,6 +127,8 @@ COMMANDS: Final = (
     Command("quit", ("q", "q!", "exit"), "quit", "leave", _quit),
 )
 
+_DEPLOYMENT_AT: Final = {"redeploy": 0, "delete": 0, "deployment": 0, "exec": 1}
+"""At which word of a command's argument the name of a deployment stands."""
 _BY_NAME: Final = {
     name: command for command in COMMANDS for name in (command.name, *command.aliases)
 }
@@ -124,7 +145,7 @@ def run_line(app: FleetApp, line: str) -> None:
         return
     command = _BY_NAME.get(typed.view)
     if command is not None:
-        command.run(app, typed)
+        command.run(app, typed if command.takes_filter else Location.verbatim(line))
     elif is_view(typed.view):
         app.go(line)
     else:
@@ -134,7 +155,8 @@ def run_line(app: FleetApp, line: str) -> None:
 def completions(app: FleetApp, text: str) -> Sequence[str]:
     """Return what a line being typed could become, best first."""
     head, slash, filter_text = text.partition(" /")
-    if slash:
+    command = _BY_NAME.get(text.partition(" ")[0])
+    if slash and (command is None or command.takes_filter):
         return [f"{head} /{found}" for found in complete(filter_text, app.view.devices)]
     word, blank, argument = text.partition(" ")
     if not blank:
@@ -146,9 +168,9 @@ def completions(app: FleetApp, text: str) -> Sequence[str]:
 def _arguments(app: FleetApp, word: str, argument: str) -> Sequence[str]:
     typed = argument.rpartition(" ")[2]
     done = argument.removesuffix(typed)
-    if word in {"device", "ping", "logs"} and (word == "ping" or not done):
+    if word in {"device", "ping", "logs", "exec"} and (word == "ping" or not done):
         names: Sequence[str] = list(app.view.devices.slot_of)
-    elif word in {"redeploy", "delete", "deployment"} and not done:
+    elif len(done.split()) == _DEPLOYMENT_AT.get(word, -1):
         names = [name for _, name in app.view.deployments]
     elif word == "sort" and not done:
         names = app.sortable

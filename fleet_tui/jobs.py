@@ -94,6 +94,10 @@ class Jobs:
         """How many run now."""
         return len(self._tasks)
 
+    def find(self, number: int) -> Job | None:
+        """Return a job, for as long as it is kept."""
+        return next((job for job in self.all if job.number == number), None)
+
     def start(self, fleet: LiveFleet, operation: Operation, request: Request, plan: Plan) -> Job:
         """Start a job."""
         self._last_number += 1

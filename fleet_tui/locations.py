@@ -22,6 +22,12 @@ class Location:
         argument = words[1].strip() if len(words) > 1 else ""
         return cls(view, argument, text.strip() if slash else "")
 
+    @classmethod
+    def verbatim(cls, line: str) -> Location:
+        """Read what is typed after the colon, where a slash stands for nothing but itself."""
+        view, _, argument = line.strip().removeprefix(":").lstrip().partition(" ")
+        return cls(view, argument.strip())
+
     def __str__(self) -> str:
         """Return it as it can be typed."""
         words = [self.view, self.argument, f"/{self.filter}" if self.filter else ""]

@@ -92,6 +92,13 @@ VIEWS: Final = (
     ),
     ViewKind("help", (), "keys, commands and filters", f"{_SCREENS}.help:HelpScreen"),
     ViewKind("job", (), "the results of a job", f"{_SCREENS}.job:JobScreen", argument="NUMBER"),
+    ViewKind(
+        "output",
+        (),
+        "what the programs of an exec said",
+        f"{_SCREENS}.output:OutputScreen",
+        argument="JOB [DEVICE]",
+    ),
 )
 
 _BY_NAME: Final = {name: kind for kind in VIEWS for name in (kind.name, *kind.aliases)}

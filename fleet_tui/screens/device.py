@@ -17,6 +17,7 @@ from fleet_tui.locations import Location
 from fleet_tui.screens.fleet_screen import FleetScreen
 from fleet_tui.sources.device_facts import GLYPHS, device_facts
 from fleet_tui.sources.device_report import ReportRow, last_words, observed, report_rows
+from fleet_tui.sources.exec_places import Place
 from fleet_tui.sources.heartbeat_strip import HeartbeatStrip
 from fleet_tui.table import Column, StaticSource, VirtualTable
 from fleet_tui.widgets.facts import Fact, Facts
@@ -50,6 +51,7 @@ class DeviceScreen(FleetScreen):
         Binding("p", "ping", "Ping", id="device.ping"),
         Binding("l", "logs", "Logs", id="device.logs"),
         Binding("r", "redeploy", "Redeploy", id="device.redeploy"),
+        Binding("x", "exec", "Exec", id="device.exec"),
         Binding("y", "yaml", "YAML", id="device.yaml"),
     ]
 
@@ -226,6 +228,12 @@ class DeviceScreen(FleetScreen):
             self.fleet_app.start("redeploy", Request(deployment=row.deployment, devices=devices))
         else:
             self.fleet_app.choose_and_start(devices, "redeploy")
+
+    def action_exec(self) -> None:
+        """Run a shell line in the container under the cursor, or in one that is asked for."""
+        row, devices = self.row_under_cursor, (self.device_id,)
+        place = Place(devices, row.deployment, row.container) if row else Place(devices)
+        self.fleet_app.ask_exec(place)
 
     def action_yaml(self) -> None:
         """Show all that is stored of it."""

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from fleet_core.operations.plans import Request
 from fleet_tui.screens.table_screen import TableScreen
 from fleet_tui.sources.device_source import DeviceSource
+from fleet_tui.sources.exec_places import Place
 
 if TYPE_CHECKING:
     from fleet_tui.sources.live_source import LiveSource
@@ -21,6 +22,7 @@ class DevicesScreen(TableScreen):
         Binding("p", "ping", "Ping", id="device.ping"),
         Binding("l", "logs", "Logs", id="device.logs"),
         Binding("r", "redeploy", "Redeploy", id="device.redeploy"),
+        Binding("x", "exec", "Exec", id="device.exec"),
         Binding("d", "describe", "Describe", id="device.describe"),
         Binding("P", "ping_shown", "Ping all shown", show=False, id="device.ping-shown"),
     ]
@@ -54,6 +56,12 @@ class DevicesScreen(TableScreen):
         keys = self.table.target_keys()
         if keys:
             self.fleet_app.choose_and_start(keys, "redeploy")
+
+    def action_exec(self) -> None:
+        """Run a shell line on the marked devices, else on the one under the cursor."""
+        keys = self.table.target_keys()
+        if keys:
+            self.fleet_app.ask_exec(Place(keys))
 
     def action_logs(self) -> None:
         """Follow logs of the marked devices, else of the one under the cursor."""

@@ -11,10 +11,10 @@ from textual.screen import Screen
 from fleet_tui.locations import Location
 from fleet_tui.themes import RowState
 from fleet_tui.widgets.cell_line import CellLine
-from fleet_tui.widgets.prompt import COMMAND, FILTER, Prompt
+from fleet_tui.widgets.prompt import COMMAND, FILTER, SHELL, Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from textual.app import ComposeResult
     from textual.widget import Widget
@@ -49,6 +49,8 @@ class FleetScreen(Screen[None], inherit_bindings=False):
     body_widgets: ClassVar[tuple[type[Widget], ...]] = ()
     """What in the body takes the focus, and keys with it."""
     _filter_before = ""
+    _take_line: Callable[[str], None] | None = None
+    """What is done with the shell line that is asked for."""
 
     @classmethod
     def at(cls, location: Location) -> Self:
@@ -143,6 +145,12 @@ class FleetScreen(Screen[None], inherit_bindings=False):
         else:
             self.fleet_app.say("this view takes no filter", "warning")
 
+    def ask_shell_line(self, where: str, take: Callable[[str], None]) -> None:
+        """Have a shell line typed, and hand it to ``take``; ``where`` tells where it will run."""
+        self._take_line = take
+        note = (f"  {where}; enter runs it there, esc leaves", "dim")
+        self.prompt.open(SHELL, "", lambda _text: (), note=[note])
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer a filter only where there is one, and nobody types."""
         if action == "prompt_filter" and (not self.takes_filter or self.fleet_app.is_typing):
@@ -165,6 +173,8 @@ class FleetScreen(Screen[None], inherit_bindings=False):
         self._close_prompt()
         if event.mode == COMMAND:
             self.fleet_app.run_line(event.text)
+        elif event.mode == SHELL and self._take_line is not None and event.text.strip():
+            self._take_line(event.text)
         self.prompt.hand_on(self.app.focused)
 
     @on(Prompt.Left)

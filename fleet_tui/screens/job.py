@@ -34,6 +34,7 @@ class JobScreen(TableScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("R", "retry", "Retry failed", id="job.retry"),
+        Binding("o", "output", "Output", id="job.output"),
         Binding("ctrl+k", "cancel", "Cancel", id="job.cancel"),
     ]
 
@@ -65,8 +66,7 @@ class JobScreen(TableScreen):
     @property
     def job(self) -> Job | None:
         """The job, for as long as it is kept."""
-        found = [job for job in self.fleet_app.jobs.all if job.number == self._number]
-        return found[0] if found else None
+        return self.fleet_app.jobs.find(self._number)
 
     def make_source(self) -> LiveSource:
         """Return the source of the table."""
@@ -107,10 +107,27 @@ class JobScreen(TableScreen):
         return self._rtt[1]
 
     def open_row(self, key: str) -> None:
-        """Open the device."""
+        """Open the device, or what its program said."""
         job = self.job
-        if job is not None and job.operation.scope is Scope.DEVICES:
+        if self._has_output:
+            self.fleet_app.go(f"output {self._number} {key}")
+        elif job is not None and job.operation.scope is Scope.DEVICES:
             self.fleet_app.go(f"device {key}")
+
+    @property
+    def _has_output(self) -> bool:
+        job = self.job
+        return job is not None and job.operation.id == "exec"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer the output where there is one."""
+        if action == "output" and not self._has_output:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_output(self) -> None:
+        """Show what the programs said on all devices."""
+        self.fleet_app.go(f"output {self._number}")
 
     def action_retry(self) -> None:
         """Do it again on the targets that failed."""
@@ -119,9 +136,9 @@ class JobScreen(TableScreen):
             self.fleet_app.say("nothing has failed", "ok")
         elif set(job.failed_targets) <= set(job.plan.devices):
             request = replace(job.request, devices=job.failed_targets, filter="")
-            self.fleet_app.start(job.operation.id, request)
+            self.fleet_app.start(job.operation.id, request, ask=True)
         else:
-            self.fleet_app.start(job.operation.id, job.request)
+            self.fleet_app.start(job.operation.id, job.request, ask=True)
 
     def action_cancel(self) -> None:
         """End the job; what is done stays done."""

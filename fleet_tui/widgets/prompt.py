@@ -1,4 +1,4 @@
-"""The line at the bottom where commands and filters are typed, with what is wrong beneath it."""
+"""The line at the bottom where commands, filters and shell lines are typed; notes beneath it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 COMMAND = ":"
 FILTER = "/"
+SHELL = "$"
 _SHOWN_COMPLETIONS = 12
 
 
@@ -129,6 +130,7 @@ class Prompt(Vertical):
         self._offers: Sequence[str] = ()
         self._offer: int | None = None
         self._filling = ""
+        self._note: Sequence[Cell] = ()
 
     def compose(self) -> ComposeResult:
         """Lay out the input, and a line for completions and errors beneath."""
@@ -147,9 +149,20 @@ class Prompt(Vertical):
         """What stands in it."""
         return self._input.value
 
-    def open(self, mode: str, text: str, complete: Callable[[str], Sequence[str]]) -> None:
-        """Show the prompt with a text in it, and give it the focus."""
+    def open(
+        self,
+        mode: str,
+        text: str,
+        complete: Callable[[str], Sequence[str]],
+        *,
+        note: Sequence[Cell] = (),
+    ) -> None:
+        """Show the prompt with a text in it, and give it the focus.
+
+        The note stands beneath while there is nothing to complete.
+        """
         self.mode = mode
+        self._note = note
         self._complete = complete
         self._histories[mode].restart()
         self.query_one("#prompt-mode", Label).update(mode)
@@ -231,4 +244,4 @@ class Prompt(Vertical):
             cells += [("  ", "dim"), (word, "accent" if number == self._offer else "dim")]
         if len(self._offers) > _SHOWN_COMPLETIONS:
             cells.append((f"  … {len(self._offers) - _SHOWN_COMPLETIONS} more", "dim"))
-        self.show_note(cells)
+        self.show_note(cells or self._note)

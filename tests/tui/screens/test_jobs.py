@@ -78,7 +78,7 @@ async def test_only_what_failed_or_was_not_reached_is_done_again(
 ) -> None:
     app = steady_app(sample_fleet())
     again: list[Request] = []
-    monkeypatch.setattr(app, "start", lambda _name, request: again.append(request))
+    monkeypatch.setattr(app, "start", lambda _name, request, **_: again.append(request))
     async with app.run_test(size=WIDE) as pilot:
         await started(app, pilot)
         app.jobs.all.append(done_job())
