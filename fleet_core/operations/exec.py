@@ -16,7 +16,7 @@ from fleet_core.operations.exec_requests import (
     place_of,
     program_text,
 )
-from fleet_core.operations.exec_results import exec_failed, exec_result, kept_bytes
+from fleet_core.operations.exec_results import exec_failed, exec_result, kept_chars
 from fleet_core.operations.operation import Operation, Parameter, ParameterKind
 from fleet_core.operations.plans import (
     Friction,
@@ -168,6 +168,6 @@ async def _ask(fleet: LiveFleet, device: str, asked: ExecRequest, devices: int) 
         answer = await fleet.requests.request(
             subject, encode(asked), asked.timeout_s + ANSWER_MARGIN_S
         )
-        return exec_result(device, answer, limit_bytes=kept_bytes(devices))
+        return exec_result(device, answer, limit_chars=kept_chars(devices))
     except FleetError as error:
         return exec_failed(device, error)

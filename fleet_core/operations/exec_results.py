@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fleet_core.messaging import Reply
 
-KEPT_BYTES: Final = 8 * 1024 * 1024
+KEPT_CHARS: Final = 8 * 1024 * 1024
 """Of each of the two streams, over all devices of one operation."""
 EXIT_KIND: Final = "exit"
 """The kind of a result whose program ended with another code than 0."""
@@ -54,13 +54,16 @@ class ExecOutput:
         )
 
 
-def kept_bytes(devices: int) -> int:
-    """Return how much is kept of each stream of a device, where so many are asked."""
-    return min(EXEC_MAX_STREAM_BYTES, KEPT_BYTES // max(devices, 1))
+def kept_chars(devices: int) -> int:
+    """Return how much is kept of each stream of a device, where so many are asked.
+
+    In characters: what is no UTF-8 takes a byte on the device, and three as it is sent.
+    """
+    return min(EXEC_MAX_STREAM_BYTES, KEPT_CHARS // max(devices, 1))
 
 
 def exec_result(
-    device: str, answer: Reply, *, limit_bytes: int = EXEC_MAX_STREAM_BYTES
+    device: str, answer: Reply, *, limit_chars: int = EXEC_MAX_STREAM_BYTES
 ) -> TargetResult:
     """Return what a device's answer says.
 
@@ -68,7 +71,7 @@ def exec_result(
         FleetError: the device answered with an error, or with something else than an answer.
     """
     reply = read_reply(ExecReply, answer.data)
-    stdout, stderr = (_start(text, limit_bytes) for text in (reply.stdout, reply.stderr))
+    stdout, stderr = reply.stdout[:limit_chars], reply.stderr[:limit_chars]
     code = reply.exit_code
     ended = "ended by its deadline" if code is None else f"exit code {code}"
     said = _last_line(reply.stdout if code == 0 else reply.stderr or reply.stdout)
@@ -103,11 +106,6 @@ def exec_failed(device: str, error: FleetError) -> TargetResult:
         elif not message.endswith(")"):
             message += " (what a device runs for others is set in its own configuration)"
     return replace(result, message=message, outcome=error.kind)
-
-
-def _start(text: str, limit_bytes: int) -> str:
-    raw = text.encode(errors="replace")
-    return text if len(raw) <= limit_bytes else raw[:limit_bytes].decode(errors="ignore")
 
 
 def _last_line(text: str) -> str:

@@ -83,15 +83,16 @@ class OutputScreen(TextScreen):
             return left, right
         targets = self._targets(job)
         on = f" on {self._device}" if self._device and job.total > 1 else ""
-        cells: list[Cell] = [(f" {job.plan.title}{on}  ", "title")]
-        if len(targets) == 1:
-            cells.append(end_cell(job, targets[0]))
-        else:
-            failed_style = "failed" if job.failed else "dim"
-            cells += [(f"{job.ok:,} ok", "ok"), (f"  {job.failed:,} failed", failed_style)]
+        cells: list[Cell] = [(f" {job.plan.title}{on}", "title")]
         if job.error:
             cells.append((f"  {job.error}", "error"))
-        return [*cells, *left[1:]], [(f"{time_text(job, targets)} ", "dim")]
+        # How it ended stands at the right, which no long line pushes out of sight.
+        if len(targets) == 1:
+            ended = [end_cell(job, targets[0])]
+        else:
+            ended = [(f"{job.ok:,} ok", "ok")]
+            ended.append((f"  {job.failed:,} failed", "failed" if job.failed else "dim"))
+        return [*cells, *left[1:]], [*ended, (f"  {time_text(job, targets)} ", "dim")]
 
     def tick(self) -> None:
         """Show what has arrived since."""

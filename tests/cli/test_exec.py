@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,9 +14,10 @@ import yaml
 
 from fleet_core.cli.arguments import parse
 from fleet_core.cli.exit_codes import exit_code_of_program
-from fleet_core.messaging import ConnectionSettings, connect
+from fleet_core.messaging import ConnectionSettings, api_request, connect
 from tests.support.exec_devices import HOSTILE, ended, exec_devices, refusing
 from tests.support.terminal import Terminal
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -183,6 +186,24 @@ async def test_a_dry_run_and_a_read_only_context_run_nothing(
     assert code == 125
     assert b"read-only" in stderr
     assert devices.asked == []
+
+
+async def test_who_waits_no_longer_is_130_and_the_record_says_so(
+    nats_server: NatsServer, devices: ExecDevices
+) -> None:
+    devices.may_answer.clear()
+    words = ("-m", "fleet_core.cli", "--nats", nats_server.url, "exec", "kiosk-1", "--", "ls")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    await eventually(lambda: devices.at_work == 1)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = await process.communicate()
+    assert (process.returncode, stdout, stderr) == (130, b"", b"")
+    async with await connect(ConnectionSettings((nats_server.url,))) as connection:
+        asked = {"last_by_subj": "audit.exec"}
+        stored = await api_request(connection, "STREAM.MSG.GET.audit", asked)
+    assert json.loads(base64.b64decode(stored["message"]["data"]))["result"] == "cancelled"
 
 
 async def test_nothing_that_a_device_sends_acts_on_a_terminal(

@@ -17,7 +17,7 @@ from fleet_core.messaging import CommandServer, ConnectionSettings, api_request,
 from fleet_core.operations import exec as exec_module
 from fleet_core.operations.contexts import Context
 from fleet_core.operations.exec import PARALLEL_DEVICES
-from fleet_core.operations.exec_results import ExecOutput, kept_bytes
+from fleet_core.operations.exec_results import ExecOutput, kept_chars
 from fleet_core.operations.live import LiveFleet
 from fleet_core.operations.plans import Friction, Request
 from fleet_core.operations.registry import operation
@@ -245,15 +245,23 @@ async def test_what_a_device_sends_is_kept_as_it_is_but_its_message_is_inert(
 async def test_output_that_was_cut_is_told(fleet: LiveFleet, devices: ExecDevices) -> None:
     devices.answer = ended(0, stdout="x" * 10, truncated=True)
     assert output_of(await run_one(fleet)).truncated
-    devices.answer = ended(0, stdout="é" * (EXEC_MAX_STREAM_BYTES // 2 + 1))
+    devices.answer = ended(0, stdout="x" * (EXEC_MAX_STREAM_BYTES + 1))
     output = output_of(await run_one(fleet))
     assert output.truncated
-    assert len(output.stdout.encode()) == EXEC_MAX_STREAM_BYTES
+    assert len(output.stdout) == EXEC_MAX_STREAM_BYTES
+
+
+async def test_what_is_no_text_is_not_cut_for_being_longer_as_it_is_sent(
+    fleet: LiveFleet, devices: ExecDevices
+) -> None:
+    devices.answer = ended(0, stdout="\ufffd" * EXEC_MAX_STREAM_BYTES)
+    output = output_of(await run_one(fleet))
+    assert (len(output.stdout), output.truncated) == (EXEC_MAX_STREAM_BYTES, False)
 
 
 def test_the_more_devices_the_less_is_kept_of_each() -> None:
-    assert kept_bytes(1) == kept_bytes(32) == EXEC_MAX_STREAM_BYTES
-    assert kept_bytes(500) * 500 <= 8 * 1024 * 1024
+    assert kept_chars(1) == kept_chars(32) == EXEC_MAX_STREAM_BYTES
+    assert kept_chars(500) * 500 <= 8 * 1024 * 1024
 
 
 async def test_an_answer_that_comes_too_late_changes_nothing(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from textual.pilot import Pilot
 
-    from fleet_core.contracts.commands import ExecRequest
+    from fleet_core.contracts.commands import ExecReply, ExecRequest
     from tests.support.exec_devices import ExecDevices
     from tests.support.nats_server import NatsServer
 
@@ -279,10 +279,10 @@ async def test_a_late_answer_is_waited_for_and_can_be_given_up(
 async def test_on_marked_devices_it_is_confirmed_and_a_job_with_outputs(
     nats_server: NatsServer, devices: ExecDevices
 ) -> None:
-    def answer(request: ExecRequest) -> object:
+    def answer(request: ExecRequest) -> ExecReply:
         return ended(len(devices.ended) - 1, stdout=f"{request.shell} here\n")(request)
 
-    devices.answer = answer  # type: ignore[assignment]
+    devices.answer = answer
     app = fleet_app(nats_server)
     async with app.run_test(size=SIZE) as pilot:
         await opened(app, pilot)
