@@ -8,8 +8,10 @@ a read-only root; podman itself never restarts anything and never checks health.
 from __future__ import annotations
 
 import re
+import signal
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet_agent.runtime.contract import ContainerConfigError
 from fleet_core.contracts.containers import Network, Service
 from fleet_core.contracts.quantities import quantity
 
@@ -23,6 +25,7 @@ LOG_MAX_BYTES: Final = 10 * 1024 * 1024
 """Of one container; conmon then begins the file anew. A device's disk is small."""
 CPU_PERIOD_US: Final = 100_000
 """The kernel's default period of a CPU quota."""
+_SIGNAL: Final = re.compile(r"(?P<base>SIG[A-Z0-9]+)(?P<offset>[+-]\d{1,2})?")
 _PORT: Final = re.compile(
     r"(?:(?P<ip>\d+(?:\.\d+){3}):)?(?:(?P<host>\d+):)?(?P<port>\d+)(?:/(?P<proto>\w+))?"
 )
@@ -58,7 +61,7 @@ def create_body(spec: ContainerSpec) -> dict[str, Any]:
         **_networking(spec),
     }
     if isinstance(container, Service) and container.stop_signal:
-        body["stop_signal"] = container.stop_signal
+        body["stop_signal"] = signal_number(container.stop_signal)
     return body
 
 
@@ -77,11 +80,17 @@ def _security(container: InitContainer | Service) -> dict[str, Any]:
         return {"privileged": True, "read_only_filesystem": container.read_only_root}
     return {
         "no_new_privileges": True,
-        "cap_drop": ["all"],
-        "cap_add": [f"CAP_{name}" for name in container.cap_add],
+        **_capabilities(container.cap_add),
         "read_only_filesystem": container.read_only_root,
         "read_write_tmpfs": False,
     }
+
+
+def _capabilities(asked: list[str]) -> dict[str, Any]:
+    """Return those asked for and no others; podman takes no adding of all beside dropping all."""
+    if "ALL" in asked:
+        return {"cap_add": ["ALL"]}
+    return {"cap_drop": ["all"], "cap_add": [f"CAP_{name}" for name in asked]}
 
 
 def _limits(resources: Resources) -> dict[str, Any]:
@@ -128,6 +137,22 @@ def _networking(spec: ContainerSpec) -> dict[str, Any]:
         # In the container's own network, so that it needs no capability for port 80.
         "sysctl": {"net.ipv4.ip_unprivileged_port_start": "0"},
     }
+
+
+def signal_number(name: str) -> int:
+    """Return the number of a signal, which is how podman's API takes it; also ``SIGRTMIN+3``.
+
+    Raises:
+        ContainerConfigError: there is no such signal.
+    """
+    found = _SIGNAL.fullmatch(name)
+    try:
+        number = signal.Signals[found["base"]] + int(found["offset"] or 0) if found else 0
+    except KeyError:
+        number = 0
+    if not 0 < number < signal.NSIG:
+        raise ContainerConfigError(f"stop signal {name}: there is no such signal")
+    return number
 
 
 def port_mapping(port: str) -> dict[str, Any]:

@@ -11,13 +11,14 @@ from fleet_agent.runtime.contract import (
     STOP_GRACE_S,
     ContainerKey,
     ContainerStartError,
-    ImageNotFoundError,
     RunState,
 )
 from fleet_agent.runtime.podman.api import ApiError
-from fleet_agent.runtime.podman.creating import create_body, network_name
+from fleet_agent.runtime.podman.creating import create_body
+from fleet_agent.runtime.podman.networks import PodmanNetworks
 from fleet_agent.runtime.podman.observing import NOT_FOUND
-from fleet_agent.runtime.podman.seeing import LABEL_DEPLOYMENT, stop_grace_s
+from fleet_agent.runtime.podman.refusals import create_error, start_error
+from fleet_agent.runtime.podman.seeing import stop_grace_s
 from fleet_core.contracts.containers import Network
 
 if TYPE_CHECKING:
@@ -29,16 +30,9 @@ if TYPE_CHECKING:
     from fleet_agent.runtime.policy import DevicePolicy
 
 ENDING_EVENTS: Final = frozenset(("died", "remove"))
-_CONFLICT: Final = 409
 _FIRST_POLL_S: Final = 0.2
 _LONGEST_POLL_S: Final = 5.0
 """An end is heard of by podman's events; looking again covers the one that was lost."""
-_NO_IMAGE: Final = ("image not known", "no such image")
-_EXIT_CODES: Final = (
-    (126, ("permission denied", "exec format error")),
-    (127, ("not found", "no such file or directory")),
-)
-"""What a container runtime says of a program that it cannot run, as podman's exit codes."""
 
 
 class PodmanLifecycle:
@@ -48,7 +42,7 @@ class PodmanLifecycle:
         self._api = api
         self._observer = observer
         self._policy = policy
-        self._networks: set[str] = set()
+        self._networks = PodmanNetworks(api)
         self._locks: dict[ContainerKey, asyncio.Lock] = {}
         self._ended: dict[ContainerKey, asyncio.Event] = {}
         self._work: set[asyncio.Task[Any]] = set()
@@ -69,9 +63,7 @@ class PodmanLifecycle:
 
     async def remove_network(self, deployment: str) -> None:
         """Remove a deployment's network, unless a container of somebody else uses it."""
-        self._networks.discard(deployment)
-        with contextlib.suppress(ApiError):
-            await self._api.delete(f"/networks/{network_name(deployment)}")
+        await self._networks.remove(deployment)
 
     def happened(self, key: ContainerKey, action: str) -> None:
         """Take note of an event of podman's."""
@@ -133,21 +125,21 @@ class PodmanLifecycle:
             if found.state is not RunState.EXITED or adopt_ended:
                 return found
         await self._api.off_loop(lambda: self._policy.check(spec.container))
+        body = create_body(spec)
         if found is not None:
             await self._stop(spec.key, None)
         await self._remove(spec.key)
-        await self._create(spec)
+        await self._create(spec, body)
         return await self._start(spec)
 
-    async def _create(self, spec: ContainerSpec) -> None:
-        await self._ensure_network(spec)
+    async def _create(self, spec: ContainerSpec, body: dict[str, Any]) -> None:
+        if spec.container.network is Network.DEPLOYMENT:
+            await self._networks.ensure(spec.key.deployment)
         try:
-            await self._api.post("/containers/create", create_body(spec))
+            await self._api.post("/containers/create", body)
         except ApiError as error:
-            if any(words in error.message for words in _NO_IMAGE):
-                text = f"{spec.container.image}: not on this device"
-                raise ImageNotFoundError(text) from error
-            raise ContainerStartError(error.message) from error
+            self._networks.doubt(spec.key.deployment)
+            raise create_error(spec.container.image, error.message) from error
 
     async def _start(self, spec: ContainerSpec) -> Snapshot:
         self._observer.starting.add(spec.key)
@@ -155,8 +147,7 @@ class PodmanLifecycle:
             await self._api.post(f"/containers/{spec.key.runtime_name}/start")
         except ApiError as error:
             await self._remove(spec.key)
-            # Whoever removed the network meanwhile: the next start makes it anew.
-            self._networks.discard(spec.key.deployment)
+            self._networks.doubt(spec.key.deployment)
             raise start_error(error.message) from error
         finally:
             self._observer.starting.discard(spec.key)
@@ -165,23 +156,6 @@ class PodmanLifecycle:
             raise ContainerStartError("it was gone as soon as it was started")
         return started
 
-    async def _ensure_network(self, spec: ContainerSpec) -> None:
-        deployment = spec.key.deployment
-        if deployment in self._networks or spec.container.network is not Network.DEPLOYMENT:
-            return
-        body = {
-            "name": network_name(deployment),
-            "driver": "bridge",
-            "dns_enabled": True,
-            "labels": {LABEL_DEPLOYMENT: deployment},
-        }
-        try:
-            await self._api.post("/networks/create", body)
-        except ApiError as error:
-            if error.status != _CONFLICT and "already" not in error.message:
-                raise ContainerStartError(f"its network: {error.message}") from error
-        self._networks.add(deployment)
-
     async def _stop(self, key: ContainerKey, grace_s: float | None) -> None:
         inspected = await self._observer.inspect(key.runtime_name)
         found = None if inspected is None else self._observer.snapshot(inspected)
@@ -189,11 +163,15 @@ class PodmanLifecycle:
             return
         if grace_s is None:
             grace_s = stop_grace_s(inspected, STOP_GRACE_S)
+        path = f"/containers/{key.runtime_name}"
+        if inspected["State"]["Status"] == "paused":  # what is frozen hears no signal
+            with contextlib.suppress(ApiError):
+                await self._api.post(f"{path}/unpause")
         signal = str(inspected["Config"].get("StopSignal") or "SIGTERM")
         loop = asyncio.get_running_loop()
         for sent, wait_s in ((signal, grace_s), ("SIGKILL", STOP_GRACE_S)):
             with contextlib.suppress(ApiError):  # it ended a moment ago
-                await self._api.post(f"/containers/{key.runtime_name}/kill", signal=sent)
+                await self._api.post(f"{path}/kill", signal=sent)
             if await self.until_ended(key, found, loop.time() + wait_s) is not None:
                 return
 
@@ -205,12 +183,3 @@ class PodmanLifecycle:
         except ApiError as error:
             if error.status != NOT_FOUND:
                 raise ContainerStartError(f"it cannot be removed: {error.message}") from error
-
-
-def start_error(said: str) -> ContainerStartError:
-    """Return what a refused start means, with podman's exit code for it."""
-    words = said.lower()
-    for exit_code, signs in _EXIT_CODES:
-        if "oci" in words and any(sign in words for sign in signs):
-            return ContainerStartError(said, exit_code=exit_code)
-    return ContainerStartError(said)

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from fleet_agent.runtime.contract import LABEL_PREFIX, ContainerKey, Role, RunState, Snapshot
+from fleet_core.contracts.containers import MAX_STOP_GRACE_S
+from fleet_core.contracts.names import is_dns_label
 
 LABEL_DEPLOYMENT: Final = f"{LABEL_PREFIX}/deployment"
 _NEVER: Final = "0001-01-01"
@@ -21,13 +23,14 @@ _STATES: Final = {
 
 
 def snapshot_of(inspected: Any, *, starting: bool) -> Snapshot | None:
-    """Return what an inspected container is; None where its labels are not ours.
+    """Return what an inspected container is; None where it is not ours.
 
-    Labels are not trusted: anybody on the device may have written them.
+    Labels are not trusted: anybody on the device may have written them. Ours bears the name that
+    its labels make; where the others are torn, it is ours, but no run that anybody asked for.
     """
     labels = inspected["Config"].get("Labels") or {}
     key = key_of(labels)
-    if key is None:
+    if key is None or inspected.get("Name") != key.runtime_name:
         return None
     state = _STATES.get(inspected["State"]["Status"], RunState.EXITED)
     if state is RunState.UNSTARTED and starting:
@@ -39,7 +42,7 @@ def snapshot_of(inspected: Any, *, starting: bool) -> Snapshot | None:
         container_id=inspected["Id"],
         image=str(inspected.get("ImageName") or ""),
         role=Role.INIT if labels.get(f"{LABEL_PREFIX}/role") == Role.INIT else Role.SERVICE,
-        spec_hash=labels.get(f"{LABEL_PREFIX}/spec-hash", ""),
+        spec_hash=labels.get(f"{LABEL_PREFIX}/spec-hash", "") if _is_whole(labels) else "",
         boot_id=labels.get(f"{LABEL_PREFIX}/boot-id", ""),
         attempt=_number(labels.get(f"{LABEL_PREFIX}/attempt", "")),
         state=state,
@@ -52,16 +55,17 @@ def snapshot_of(inspected: Any, *, starting: bool) -> Snapshot | None:
 
 def key_of(labels: dict[str, str]) -> ContainerKey | None:
     """Return which container of which deployment the labels name."""
-    deployment = labels.get(LABEL_DEPLOYMENT)
-    container = labels.get(f"{LABEL_PREFIX}/container")
-    return ContainerKey(deployment, container) if deployment and container else None
+    deployment = labels.get(LABEL_DEPLOYMENT) or ""
+    container = labels.get(f"{LABEL_PREFIX}/container") or ""
+    named = is_dns_label(deployment) and is_dns_label(container)
+    return ContainerKey(deployment, container) if named else None
 
 
 def stop_grace_s(inspected: Any, default_s: float) -> float:
     """Return the grace that the container's own spec asks for."""
     labels = inspected["Config"].get("Labels") or {}
     grace = labels.get(f"{LABEL_PREFIX}/stop-grace-s", "")
-    return float(_number(grace)) if grace else default_s
+    return float(min(_number(grace), MAX_STOP_GRACE_S)) if _is_number(grace) else default_s
 
 
 def address_of(inspected: Any, *, rootless: bool, port: int) -> tuple[str, int] | None:
@@ -91,8 +95,18 @@ def _finished(told: Any) -> float | None:
     return max(started_at_s, finished_at_s)
 
 
+def _is_whole(labels: dict[str, str]) -> bool:
+    """Tell whether the labels that say which run it is can be what the agent wrote."""
+    role, attempt = (labels.get(f"{LABEL_PREFIX}/{name}", "") for name in ("role", "attempt"))
+    return role in set(Role) and _is_number(attempt)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10  # noqa: PLR2004 - below 2^31
+
+
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - below 2^31
+    return int(text) if _is_number(text) else 0
 
 
 def _moment(text: str | None) -> float | None:
