@@ -23,6 +23,7 @@ UNITS = (
     "tests/agent/health/test_probing.py",
     "tests/agent/test_back_off.py",
     "tests/agent/test_reconciler.py",
+    "tests/agent/test_init_cases_simulated.py",
     "tests/agent/test_updates.py",
     "tests/operations/test_contexts.py",
     "tests/operations/test_durations.py",

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 EXIT_TERM = 143
 EXIT_KILL = 137
 _SAVED_LINES = 1_000
+_TICK_S = 0.001
 
 
 @dataclass(slots=True)
@@ -328,7 +329,8 @@ class SimulatedRuntime(ContainerRuntime):
             container.ended = container.ended or asyncio.Event()
             container.ended.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(container.ended.wait(), until - now)
+                # Less than the loop's resolution would be no wait at all, again and again.
+                await asyncio.wait_for(container.ended.wait(), max(until - now, _TICK_S))
 
     def _hint_at(self, container: _Container, at: float) -> None:
         loop = asyncio.get_running_loop()

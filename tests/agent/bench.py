@@ -22,6 +22,7 @@ from tests.support.virtual_time import VirtualClock
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from fleet_agent.reconcile.memory import Memory
     from fleet_agent.runtime.behaviour import ImageScript
 
 WEB, MIGRATE, SEED = (f"registry.example/{name}:1" for name in ("web", "migrate", "seed"))
@@ -62,18 +63,28 @@ class Bench:
     """A reconciler on a simulated device, and short words for what it is told."""
 
     def __init__(self, script: ImageScript, boot_id: str = "boot-1") -> None:
-        self.clock = VirtualClock()
-        self.runtime = SimulatedRuntime(script, clock=self.clock)
+        self.clock: Any = VirtualClock()
+        self.runtime: Any = SimulatedRuntime(script, clock=self.clock)
         self.sink = Sink()
         self.generation = 0
         self.scores: dict[str, Score] = {}
+        self.kept: dict[str, Memory | None] = {}
         self.start_agent(boot_id)
 
-    def start_agent(self, boot_id: str) -> None:
-        """A new agent on the same device: nothing but the containers is left of the old one."""
+    def start_agent(self, boot_id: str, *, recalled: bool = False) -> None:
+        """A new agent on the same device: nothing but the containers is left of the old one.
+
+        With ``recalled`` it also has what the old one kept on disk.
+        """
         states = StatePublisher("van-1", self.sink, self.clock)  # type: ignore[arg-type]  # a sink
-        around = Surroundings(self.runtime, self.clock, boot_id, states, SavedLogs())
+        self.saved_logs = SavedLogs()
+        around = Surroundings(
+            self.runtime, self.clock, boot_id, states, self.saved_logs, keep=self.kept.__setitem__
+        )
         self.reconciler = Reconciler(around)
+        for name, memory in self.kept.items() if recalled else ():
+            if memory is not None:
+                self.reconciler.recall(name, memory)
 
     def want(self, name: str = "shop", score: Score | None = None) -> None:
         """The manifest names it; the score is at hand."""
@@ -118,8 +129,8 @@ def shop(*inits: str, image: str = WEB, timeout: int = 300, **changes: Any) -> S
         "services": [{"name": "web", "image": image}],
         **changes,
     }
-    return decode(Score, _json({"type": "PodmanV0", "data": data}))
+    return decode(Score, to_json({"type": "PodmanV0", "data": data}))
 
 
-def _json(value: Any) -> bytes:
+def to_json(value: Any) -> bytes:
     return json.dumps(value).encode()
