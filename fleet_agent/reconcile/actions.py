@@ -6,16 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from fleet_agent.reconcile.observation import last_lines, save_log
-from fleet_agent.reconcile.progress import (
+from fleet_agent.reconcile.reasons import (
     CONFIG_ERROR,
     ERR_IMAGE_NEVER_PULL,
     ERR_IMAGE_PULL,
     INIT_TIMEOUT,
     START_ERROR,
-    Ended,
-    ended_from,
     explain_exit,
 )
+from fleet_agent.reconcile.runs import Ended, ended_from
 from fleet_agent.runtime.contract import (
     ContainerConfigError,
     ContainerKey,
@@ -40,7 +39,8 @@ if TYPE_CHECKING:
         StartService,
         StopUnhealthy,
     )
-    from fleet_agent.reconcile.progress import Desired, Progress
+    from fleet_agent.reconcile.progress import Progress
+    from fleet_agent.reconcile.seen import Desired
     from fleet_agent.reconcile.surroundings import Surroundings
     from fleet_agent.runtime.contract import TimedOut
     from fleet_core.contracts.containers import Service

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet_agent.reconcile.progress import next_init
+from fleet_agent.reconcile.proofs import next_init
 from fleet_agent.runtime.contract import Role, RunState
 from fleet_core.contracts.containers import PullPolicy
 from fleet_core.contracts.scores import RestartPolicy
@@ -17,7 +17,9 @@ from fleet_core.contracts.scores import RestartPolicy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fleet_agent.reconcile.progress import Desired, Ended, Progress, Seen
+    from fleet_agent.reconcile.progress import Progress
+    from fleet_agent.reconcile.runs import Ended
+    from fleet_agent.reconcile.seen import Desired, Seen
     from fleet_agent.runtime.contract import ContainerKey, Snapshot
     from fleet_core.contracts.containers import Container, Service
 

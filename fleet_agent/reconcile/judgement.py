@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from fleet_agent.reconcile.progress import next_init
+from fleet_agent.reconcile.proofs import next_init
 from fleet_agent.runtime.contract import Role, RunState
 from fleet_core.contracts.scores import Rollback
 from fleet_core.contracts.states import Phase
 
 if TYPE_CHECKING:
     from fleet_agent.reconcile.memory import Memory
-    from fleet_agent.reconcile.progress import Desired, Progress, Seen
+    from fleet_agent.reconcile.progress import Progress
+    from fleet_agent.reconcile.seen import Desired, Seen
 
 PROVEN_AFTER_S: Final = 10.0
 """So long all services must be ready in a row: one that crashes at once has not proved itself.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from fleet_agent.reconcile.progress import Desired, Progress, pulls_for
-from fleet_core.contracts.states import Failure  # noqa: TC001 - pydantic reads the annotations
+from fleet_agent.reconcile.progress import Progress, pulls_for
+from fleet_agent.reconcile.seen import Desired  # noqa: TC001 - pydantic reads the annotations
+from fleet_core.contracts.states import Failure  # noqa: TC001 - as above
 
 
 @dataclass(frozen=True, slots=True)

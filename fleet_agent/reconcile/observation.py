@@ -6,17 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fleet_agent.health.monitor import Running
-from fleet_agent.reconcile.progress import (
-    STATUS_UNKNOWN,
-    Ended,
-    Progress,
-    Seen,
-    ended_from,
-    newly_ended,
-    observed,
-    pulls_for,
-    vanished,
-)
+from fleet_agent.reconcile.progress import Progress, pulls_for
+from fleet_agent.reconcile.proofs import newly_ended, observed, vanished
+from fleet_agent.reconcile.reasons import STATUS_UNKNOWN
+from fleet_agent.reconcile.runs import Ended, ended_from
+from fleet_agent.reconcile.seen import Seen
 from fleet_agent.runtime.contract import Role, RunState
 from fleet_core.contracts.containers import RunPolicy
 from fleet_core.contracts.states import FAILURE_LOG_MAX_BYTES
@@ -26,7 +20,7 @@ from fleet_core.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fleet_agent.reconcile.progress import Desired
+    from fleet_agent.reconcile.seen import Desired
     from fleet_agent.reconcile.surroundings import Surroundings
     from fleet_agent.runtime.contract import ContainerKey, LogLine, Snapshot
 

@@ -8,7 +8,7 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from fleet_agent.reconcile.progress import Desired
+from fleet_agent.reconcile.seen import Desired
 from fleet_agent.reconcile.worker import DeploymentWorker, Refusal
 from fleet_agent.runtime.contract import RuntimeUnavailableError
 from fleet_agent.wake import Wake

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from fleet_agent.reconcile.back_off import delay_s
 from fleet_agent.reconcile.decisions import restarts
-from fleet_agent.reconcile.progress import (
+from fleet_agent.reconcile.proofs import next_init
+from fleet_agent.reconcile.reasons import (
     CONFIG_ERROR,
     ERR_IMAGE_NEVER_PULL,
     ERR_IMAGE_PULL,
     INIT_TIMEOUT,
     OOM_KILLED,
     START_ERROR,
-    next_init,
 )
 from fleet_agent.runtime.contract import Role, RunState
 from fleet_core.contracts.scores import RestartPolicy
@@ -34,14 +34,9 @@ from fleet_core.contracts.text import clip_utf8
 
 if TYPE_CHECKING:
     from fleet_agent.reconcile.memory import Fallback
-    from fleet_agent.reconcile.progress import (
-        ContainerProgress,
-        Desired,
-        Ended,
-        Progress,
-        PullProgress,
-        Seen,
-    )
+    from fleet_agent.reconcile.progress import Progress, PullProgress
+    from fleet_agent.reconcile.runs import ContainerProgress, Ended
+    from fleet_agent.reconcile.seen import Desired, Seen
     from fleet_agent.runtime.contract import Snapshot
     from fleet_core.contracts.containers import InitContainer, Service
 

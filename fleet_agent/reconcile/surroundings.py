@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fleet_agent.health.monitor import HealthMonitor
-from fleet_agent.reconcile.progress import Moment
+from fleet_agent.reconcile.runs import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

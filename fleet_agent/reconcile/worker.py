@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from fleet_agent.reconcile.actions import Change
     from fleet_agent.reconcile.decisions import Action
-    from fleet_agent.reconcile.progress import Desired, Progress, Seen
+    from fleet_agent.reconcile.progress import Progress
+    from fleet_agent.reconcile.seen import Desired, Seen
     from fleet_agent.reconcile.surroundings import Surroundings
 
 _log = logging.getLogger(__name__)
