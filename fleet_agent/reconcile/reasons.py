@@ -14,6 +14,18 @@ ERR_IMAGE_PULL: Final = "ErrImagePull"
 ERR_IMAGE_NEVER_PULL: Final = "ErrImageNeverPull"
 STATUS_UNKNOWN: Final = "ContainerStatusUnknown"
 """The kubelet's word for a container that vanished without an exit code."""
+POD_INITIALIZING: Final = "PodInitializing"
+CONTAINER_CREATING: Final = "ContainerCreating"
+CRASH_LOOP_BACK_OFF: Final = "CrashLoopBackOff"
+IMAGE_PULL_BACK_OFF: Final = "ImagePullBackOff"
+RUNNING: Final = "Running"
+NOT_READY: Final = "ContainersNotReady"
+"""The kubelet's reason of a Pod's condition ``Ready`` while its containers run, and are not."""
+ROLLED_BACK: Final = "RolledBack"
+UNHEALTHY: Final = "Unhealthy"
+"""The kubelet's reason of the event that a failed probe gives."""
+INVALID_SPEC: Final = "InvalidSpec"
+RUNTIME_UNAVAILABLE: Final = "RuntimeUnavailable"
 
 
 def explain_exit(exit_code: int, *, oom_killed: bool) -> tuple[str, str]:

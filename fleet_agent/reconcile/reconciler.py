@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fleet_agent.reconcile.seen import Desired
-from fleet_agent.reconcile.worker import DeploymentWorker, Refusal
+from fleet_agent.reconcile.telling import Refusal
+from fleet_agent.reconcile.worker import DeploymentWorker
 from fleet_agent.runtime.contract import RuntimeUnavailableError
 from fleet_agent.wake import Wake
 from fleet_core.errors import NotFoundError

@@ -31,6 +31,8 @@ class Seen:
     inits: tuple[Snapshot, ...] = ()
     health: Mapping[str, ServiceHealth] = field(default_factory=dict)
     """Of running services of the wanted spec, by name."""
+    older: frozenset[str] = frozenset()
+    """Names of services that another version runs meanwhile; told by `split`."""
 
     def __iter__(self) -> Iterator[Snapshot]:
         yield from self.services
@@ -60,8 +62,11 @@ class Seen:
                 if belongs(each) is own and not (own and each.state is RunState.UNSTARTED)
             )
 
-        own = Seen(part(self.services, own=True), part(self.inits, own=True), self.health)
         foreign = Seen(part(self.services, own=False), part(self.inits, own=False))
+        older = frozenset(
+            found.key.container for found in foreign.services if found.state is RunState.RUNNING
+        )
+        own = Seen(part(self.services, own=True), part(self.inits, own=True), self.health, older)
         return own, foreign
 
     def find(self, role: Role, name: str) -> Snapshot | None:

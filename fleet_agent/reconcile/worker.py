@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fleet_agent.reconcile import actions
@@ -22,7 +22,8 @@ from fleet_agent.reconcile.decisions import (
 from fleet_agent.reconcile.judgement import Verdict, judge
 from fleet_agent.reconcile.memory import Memory
 from fleet_agent.reconcile.observation import fold, look, needs_inits, with_health
-from fleet_agent.reconcile.status import Status, refused, rolled_back, status, unavailable
+from fleet_agent.reconcile.status import Status, status
+from fleet_agent.reconcile.telling import Refusal, Teller
 from fleet_agent.runtime.contract import RuntimeUnavailableError
 from fleet_agent.wake import Wake
 
@@ -42,15 +43,6 @@ NOTE_INTERVAL_S: Final = 2.0
 """How far a pull is, is told at most this often."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A desired spec that cannot be obeyed; what ran before goes on."""
-
-    generation: int
-    spec_hash: str
-    message: str
-
-
 class DeploymentWorker:
     """Makes one deployment so, and keeps it so; the newest wish always wins."""
 
@@ -63,8 +55,7 @@ class DeploymentWorker:
         self._refusal: Refusal | None = None
         self._version = 0
         self._wake = Wake()
-        self._told_from: object = None
-        """What the last published status was made from."""
+        self._teller = Teller(name, around.states)
         self._kept: Memory | None = None
         self._until_s: float | None = None
         """When the verdict on the version may change by itself."""
@@ -130,7 +121,9 @@ class DeploymentWorker:
                 try:
                     action = await self._step()
                 except RuntimeUnavailableError as error:
-                    self._tell_unavailable(error)
+                    _log.warning("%s: the container runtime does not answer: %s", self.name, error)
+                    if not self.removing:
+                        self._teller.tell_unavailable(self.memory, str(error))
                     await self._wake.wait(RUNTIME_RETRY_S)
                     continue
                 if isinstance(action, Finished):
@@ -263,27 +256,8 @@ class DeploymentWorker:
             told = status(running, own, self._progress, now_s)
             self._judge(own, told, now_s)
         self._keep()
-        evidence = (
-            self.memory.desired,
-            self.memory.fallback,
-            self._refusal,
-            seen,
-            self._progress.evidence(now_s),
-        )
-        if evidence == self._told_from:
-            return
-        self._told_from = evidence
-        self._publish(told)
-
-    def _publish(self, told: Status | None) -> None:
-        states, refusal = self._around.states, self._refusal
-        if refusal is not None:
-            told = refused(refusal.message, told)
-            states.publish(self.name, refusal.generation, refusal.spec_hash, told)
-        elif told is not None and self.desired is not None:
-            if self.memory.fallback is not None:
-                told = rolled_back(self.memory.fallback, told)
-            states.publish(self.name, self.desired.generation, self.desired.spec_hash, told)
+        evidence = (seen, self._progress.evidence(now_s))
+        self._teller.tell(self.memory, self._refusal, told, evidence)
 
     def _judge(self, own: Seen, told: Status, now_s: float) -> None:
         """See whether the wish has proved itself, or is to be given up."""
@@ -307,12 +281,3 @@ class DeploymentWorker:
         if kept != self._kept:
             self._kept = kept
             self._around.keep(self.name, kept)
-
-    def _tell_unavailable(self, error: RuntimeUnavailableError) -> None:
-        _log.warning("%s: the container runtime does not answer: %s", self.name, error)
-        desired = self.desired
-        if desired is None or self.removing or self._told_from == str(error):
-            return
-        self._told_from = str(error)
-        told = unavailable(str(error))
-        self._around.states.publish(self.name, desired.generation, desired.spec_hash, told)
