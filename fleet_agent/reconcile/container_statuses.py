@@ -88,6 +88,8 @@ def service_status(
     else:
         pull = progress.pull_of(container.image)
         state, last_state = _not_running(known, pull, now_s, before)
+        if known.last is None and container.name in own.older:
+            state = _waiting(before, OLDER_ENDS)
     return ContainerStatus(
         name=container.name,
         image=container.image,
@@ -147,6 +149,7 @@ def _terminated(ended: Ended | None) -> ContainerState:
 
 
 _UNKNOWN: Final = ContainerState()
+OLDER_ENDS: Final = "an older version of it is being ended"
 OLDER_SERVES: Final = "an older version of it goes on serving"
 _PROVED: Final = TerminatedState(exit_code=0, reason="Completed")
 

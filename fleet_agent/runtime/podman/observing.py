@@ -46,7 +46,8 @@ class PodmanObserver:
         try:
             return await self._api.get(f"/containers/{name}/json")
         except ApiError as error:
-            if error.status == NOT_FOUND:
+            # One that is just being removed is answered with 500 (podman 4).
+            if error.status == NOT_FOUND or "no such container" in error.message:
                 return None
             raise RuntimeUnavailableError(f"podman cannot tell of {name}: {error}") from error
 
