@@ -88,7 +88,7 @@ def service_status(
     else:
         pull = progress.pull_of(container.image)
         state, last_state = _not_running(known, pull, now_s, before)
-        if known.last is None and container.name in own.older:
+        if known.last is None and not pull.error and container.name in own.older:
             state = _waiting(before, OLDER_ENDS)
     return ContainerStatus(
         name=container.name,
