@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import struct
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet_agent.runtime.contract import ExecOutcome
 from fleet_agent.runtime.podman.api import answer_of, post_json
+from fleet_agent.runtime.podman.processes import kill_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,9 +78,9 @@ def _inspect(api: APIClient, session: str) -> Any:
 
 
 def _kill(api: APIClient, session: str, over: threading.Event) -> None:
-    """Kill the program: podman has no call for it, but tells its process."""
+    """Kill the program and what it began: podman has no call for it, but tells its process."""
     over.set()
     with contextlib.suppress(Exception):
         process = int(_inspect(api, session).get("Pid") or 0)
         if process > 1:
-            os.kill(process, signal.SIGKILL)
+            kill_tree(process)

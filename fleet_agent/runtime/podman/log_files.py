@@ -34,11 +34,12 @@ def read_log_file(path: Path, *, tail: int, since_s: float | None = None) -> lis
         while True:
             start = max(0, size - want)
             file.seek(start)
-            lines = parse_log(file.read(size - start), from_start=start == 0)
+            whole = start == 0 or want >= MAX_READ_BYTES
+            lines = parse_log(file.read(size - start), from_start=whole)
             enough = len(lines) >= tail or (
                 since_s is not None and bool(lines) and lines[0].at_s < since_s
             )
-            if enough or start == 0 or want >= MAX_READ_BYTES:
+            if enough or whole:
                 break
             want *= 4
     recent = [line for line in lines if since_s is None or line.at_s >= since_s]
@@ -46,10 +47,15 @@ def read_log_file(path: Path, *, tail: int, since_s: float | None = None) -> lis
 
 
 def parse_log(content: bytes, *, from_start: bool = True) -> list[LogLine]:
-    """Return the lines of a piece of a log; its first one is left out where it may be torn."""
+    """Return the lines of a piece of a log.
+
+    Not ``from_start``, the first one is left out, with what stands before its end: it may be torn,
+    and so may be what it is a part of.
+    """
     written = content.split(b"\n")
     if not from_start:
         del written[:1]
+    doubtful, torn = not from_start, None
     lines: list[LogLine] = []
     pending: dict[bytes, tuple[float, list[bytes]]] = {}
     for each in written:
@@ -58,12 +64,19 @@ def parse_log(content: bytes, *, from_start: bool = True) -> list[LogLine]:
         if at_s is None:
             continue
         _, stream, flag, text = fields
+        if doubtful and torn is None:
+            torn = stream
         first_at_s, parts = pending.pop(stream, (at_s, []))
         parts.append(text)
         if flag == b"P":
             pending[stream] = (first_at_s, parts)
+        elif stream == torn:
+            torn, doubtful = None, False
+            lines.clear()
         else:
             lines.append(LogLine(first_at_s, b"".join(parts).decode(errors="replace")))
+    if torn is not None:
+        return []
     lines += [
         LogLine(at_s, b"".join(parts).decode(errors="replace")) for at_s, parts in pending.values()
     ]

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from fleet_agent.health.checks import CheckResult, check_http, check_tcp
+from fleet_agent.health.checks import CheckResult
 from fleet_agent.runtime.contract import (
     ContainerKey,
     ContainerRuntime,
@@ -19,12 +19,12 @@ from fleet_agent.runtime.contract import (
     TimedOut,
 )
 from fleet_agent.runtime.podman.api import ApiError, PodmanApi
+from fleet_agent.runtime.podman.checking import check_from_device
 from fleet_agent.runtime.podman.events import PodmanEvents
 from fleet_agent.runtime.podman.execution import run_in_container
 from fleet_agent.runtime.podman.images import Images, Registry
 from fleet_agent.runtime.podman.lifecycle import PodmanLifecycle
 from fleet_agent.runtime.podman.observing import PodmanObserver
-from fleet_agent.runtime.podman.seeing import address_of
 from fleet_agent.runtime.podman.service import PodmanService, run_folder
 from fleet_agent.runtime.policy import DevicePolicy
 from fleet_core.contracts.containers import PullPolicy
@@ -146,17 +146,8 @@ class PodmanRuntime(ContainerRuntime):
         """Do a health check: from the device, or by a program in the container."""
         if probe.exec is not None:
             return await self._check_by_program(key, probe.exec, probe.timeout_s)
-        check = probe.http or probe.tcp
         inspected = await self._observer.inspect(key.runtime_name)
-        if check is None or inspected is None:
-            return CheckResult(False, "the container is gone")
-        address = address_of(inspected, rootless=os.geteuid() != 0, port=check.port)
-        if address is None:
-            why = f"port {check.port} is not published: this device cannot reach it (rootless)"
-            return CheckResult(False, why)
-        if probe.http is not None:
-            return await check_http(*address, probe.http, probe.timeout_s)
-        return await check_tcp(*address, probe.timeout_s)
+        return await check_from_device(inspected, probe)
 
     async def stop(self, key: ContainerKey, grace_s: float | None = None) -> None:
         """Send its stop signal, and KILL after the grace period."""

@@ -87,6 +87,13 @@ def address_of(inspected: Any, *, rootless: bool, port: int) -> tuple[str, int] 
     return None
 
 
+def unreachable(inspected: Any, port: int) -> str:
+    """Return why `address_of` has none."""
+    if inspected["HostConfig"].get("NetworkMode") == "none":
+        return f"port {port} cannot be reached: the container has no network"
+    return f"port {port} is not published: this device cannot reach it (rootless)"
+
+
 def _finished(told: Any) -> float | None:
     """Return when it ended; of one that ended at once, podman notes the start after the end."""
     started_at_s, finished_at_s = _moment(told.get("StartedAt")), _moment(told.get("FinishedAt"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ FOREVER = "trap 'exit 0' TERM; while true; do sleep 1000 & wait; done"
 """A service that ends at once when it is told to."""
 SHOP = ContainerKey("shop", "web")
 SERVES = "echo hello > /data/index.html; exec httpd -f -p {port} -h /data"
+# The name server and the packet filter's chains are one for the machine, named as the networks are:
+# test processes side by side must differ where a name or a published port is to be reached.
+OURS, THEIRS = f"ours-{os.getpid()}", f"theirs-{os.getpid()}"
 PREFIX = "fleet.nationtech.io"
 
 

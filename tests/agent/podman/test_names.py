@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleet_agent.runtime.contract import ContainerKey
-from tests.agent.podman.containers import inspected, run, said, service, serving
+from tests.agent.podman.containers import OURS, THEIRS, inspected, run, said, service, serving
 from tests.support.waiting import eventually_reads
 
 if TYPE_CHECKING:
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from tests.support.podman import PodmanMachine
 
 pytestmark = [pytest.mark.podman, pytest.mark.timeout(60)]
-# podman's name server is one for the machine: test processes side by side must differ in names.
-OURS, THEIRS = f"ours-{os.getpid()}", f"theirs-{os.getpid()}"
 WEB = ContainerKey(OURS, "web")
+
+
+@pytest.fixture(autouse=True)
+def own_subnets(podman: PodmanMachine) -> None:
+    """Keep off the subnet that other tests use: its name server may still tell of theirs."""
+    podman.run("network", "create", f"first-{os.getpid()}")
 
 
 async def resolved(runtime: PodmanRuntime, name: str, key: ContainerKey = WEB) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleet_agent.runtime.contract import ContainerKey, ContainerStartError, RunState
-from tests.agent.podman.containers import SHOP, inspected, names, said, service, serving
+from tests.agent.podman.containers import OURS, SHOP, inspected, names, said, service, serving
 from tests.support.waiting import eventually_reads
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ async def test_a_published_port_leads_into_the_container(
     runtime: PodmanRuntime, podman: PodmanMachine
 ) -> None:
     port = free_port()
-    await runtime.ensure_service_running(serving(ports=[f"{port}:80"]))
+    await runtime.ensure_service_running(serving(ports=[f"{port}:80"], deployment=OURS))
     await eventually_reads(lambda: fetched(port), b"hello\n")
-    ports = inspected(podman)["NetworkSettings"]["Ports"]
+    ports = inspected(podman, f"fleet-{OURS}.web")["NetworkSettings"]["Ports"]
     assert [each["HostPort"] for each in ports["80/tcp"]] == [str(port)]
 
 
@@ -99,7 +99,8 @@ async def test_a_port_that_another_deployment_holds_is_free_again_once_that_is_g
 async def test_a_replacement_takes_over_the_port(runtime: PodmanRuntime) -> None:
     port = free_port()
     for attempt in range(3):
-        await runtime.ensure_service_running(serving(ports=[f"{port}:80"], attempt=attempt))
+        spec = serving(ports=[f"{port}:80"], attempt=attempt, deployment=OURS)
+        await runtime.ensure_service_running(spec)
         await eventually_reads(lambda: fetched(port), b"hello\n")
 
 
