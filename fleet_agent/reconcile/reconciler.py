@@ -152,6 +152,9 @@ class Reconciler:
                 self._worker(name).remove()
 
     def _hint(self, deployment: str) -> None:
+        if not deployment:
+            for each in self._workers.values():
+                each.hint()
         worker = self._workers.get(deployment)
         if worker is not None:
             worker.hint()

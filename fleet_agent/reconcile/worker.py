@@ -59,7 +59,7 @@ class DeploymentWorker:
         self._kept: Memory | None = None
         self._until_s: float | None = None
         """When the verdict on the version may change by itself."""
-        self._noted_at_s = 0.0
+        self._noted_at_s = -NOTE_INTERVAL_S
 
     @property
     def desired(self) -> Desired | None:

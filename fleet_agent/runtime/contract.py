@@ -319,6 +319,8 @@ class ContainerRuntime(ABC):
     def on_change(self, changed: Callable[[str], None]) -> Callable[[], None]:
         """Call ``changed(deployment)`` when one of its containers has started or ended.
 
+        An empty name stands for all of them: what happened meanwhile was not heard.
+
         A hint that may be lost or come twice, given on the event loop; never raises into the
         runtime. Returns what ends the subscription.
         """

@@ -1,8 +1,10 @@
-"""A real podman for the tests that need one: one per test process, emptied after each test."""
+"""What tests of the agent stand on: a podman of the test process's own, and a very small disk."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,3 +39,17 @@ def podman(podman_machine: PodmanMachine) -> Iterator[PodmanMachine]:
     podman_machine.start()
     yield podman_machine
     podman_machine.clean()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("a small file system needs root and mount")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if subprocess.run(command, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)

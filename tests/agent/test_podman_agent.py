@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
+from fleet_core.contracts.base import decode
+from fleet_core.contracts.commands import ExecReply
 from fleet_core.contracts.states import Phase
 from fleet_core.messaging import ConnectionSettings, connect, ensure_buckets
 from tests.agent.podman_agent import PodmanAgent, init, web
@@ -238,3 +241,47 @@ async def test_fifty_deployments_at_once_and_ping_is_answered_all_the_while(
         await asyncio.sleep(0.02)
     rounds.sort()
     assert rounds[int(len(rounds) * 0.99)] < 0.2
+
+
+async def test_programs_run_in_containers_and_on_the_device(
+    agent: PodmanAgent, operator: Operator
+) -> None:
+    await running_one(agent, operator)
+
+    async def ran(**asked: Any) -> ExecReply:
+        reply = await operator.command("exec", request_id=uuid4().hex, **asked)
+        return decode(ExecReply, reply)
+
+    inside = await ran(deployment="shop", shell="echo $VERSION; echo oh >&2; exit 7")  # noqa: S604 - of the container
+    assert (inside.exit_code, inside.stdout, inside.stderr) == (7, "1\n", "oh\n")
+    outside = await ran(argv=["ls", str(agent.folder)])
+    assert "config.toml" in outside.stdout
+    over = await ran(deployment="shop", argv=["sleep", "60"], timeout_s=1)
+    assert over.exit_code is None
+    absent = await operator.command(
+        "exec", request_id=uuid4().hex, deployment="shop", container="none", argv=["id"]
+    )
+    assert b"has no container" in absent
+
+
+async def test_with_its_disk_full_it_goes_on(
+    podman: PodmanMachine,
+    nats_server: NatsServer,
+    operator: Operator,
+    tmp_path: Path,
+    small_disk: Path,
+) -> None:
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 64 * 1024)
+    (tmp_path / "state").symlink_to(small_disk)
+    agent = PodmanAgent(podman, nats_server.url, tmp_path)
+    await agent.start()
+    try:
+        await running_one(agent, operator)
+        assert b"uptime_s" in await operator.command("ping")
+        assert "No space left" in agent.log.read_text()
+        ballast.unlink()
+        kept = small_disk / "deployments" / "shop.json"
+        await eventually(kept.exists, timeout_s=20)
+    finally:
+        await agent.end()

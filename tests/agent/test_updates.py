@@ -177,6 +177,19 @@ async def test_time_spent_on_images_does_not_count() -> None:
 
 
 @virtually
+async def test_that_an_image_is_being_pulled_is_told() -> None:
+    bench = Bench(ImageScript(images={SLOW_PULL: ImageBehaviour(pull_s=100)}))
+    async with bench.running():
+        bench.want(score=version(SLOW_PULL))
+        await asyncio.sleep(20)
+        waiting = bench.sink.last().container_statuses[0].state.waiting
+        assert waiting is not None
+        assert (waiting.reason, waiting.message) == ("ContainerCreating", "pulling")
+        await asyncio.sleep(100)
+        assert bench.sink.last().reason == "Running"
+
+
+@virtually
 async def test_a_long_init_container_has_its_own_time() -> None:
     bench = Bench(ImageScript(containers={MIGRATE: Behaviour(run_s=200)}))
     async with bench.running():

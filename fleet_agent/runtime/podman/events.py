@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -36,10 +37,15 @@ class PodmanEvents:
     """Tells of each event of a container of ours, until it is closed."""
 
     def __init__(
-        self, service: PodmanService, happened: Callable[[ContainerKey, str], None]
+        self,
+        service: PodmanService,
+        happened: Callable[[ContainerKey, str], None],
+        missed: Callable[[], None],
     ) -> None:
+        """Have ``missed`` called whenever events may have gone by unheard."""
         self._service = service
         self._happened = happened
+        self._missed = missed
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -56,11 +62,16 @@ class PodmanEvents:
 
     async def _run(self) -> None:
         retry_s = RETRY_S
+        heard_before = False
         while True:
             try:
-                async for event in _events(await self._service.address()):
-                    retry_s = RETRY_S
-                    self._take(event)
+                async with _events(await self._service.address()) as events:
+                    if heard_before:
+                        self._missed()
+                    heard_before = True
+                    async for event in events:
+                        retry_s = RETRY_S
+                        self._take(event)
             except RuntimeUnavailableError as error:
                 _log.info("podman's events are not heard: %s", error)
             except (OSError, EOFError, ValueError) as error:
@@ -76,7 +87,9 @@ class PodmanEvents:
             self._happened(key, str(event.get("Action") or event.get("status") or ""))
 
 
-async def _events(socket: Path) -> AsyncIterator[Any]:
+@asynccontextmanager
+async def _events(socket: Path) -> AsyncIterator[AsyncIterator[Any]]:
+    """Open the stream of events; those of before are not in it."""
     reader, writer = await asyncio.open_unix_connection(socket, limit=MAX_LINE_BYTES)
     try:
         writer.write(_REQUEST.encode())
@@ -84,15 +97,19 @@ async def _events(socket: Path) -> AsyncIterator[Any]:
         head = await reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head.partition(b"\r\n")[0]:
             raise OSError(f"podman refused: {head[:100]!r}")
-        pending = b""
-        while chunk := await _chunk(reader):
-            *lines, pending = (pending + chunk).split(b"\n")
-            for line in filter(None, lines):
-                yield json.loads(line)
-            if len(pending) > MAX_LINE_BYTES:
-                raise ValueError("an event without an end")
+        yield _lines(reader)
     finally:
         writer.close()
+
+
+async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[Any]:
+    pending = b""
+    while chunk := await _chunk(reader):
+        *lines, pending = (pending + chunk).split(b"\n")
+        for line in filter(None, lines):
+            yield json.loads(line)
+        if len(pending) > MAX_LINE_BYTES:
+            raise ValueError("an event without an end")
 
 
 async def _chunk(reader: asyncio.StreamReader) -> bytes:

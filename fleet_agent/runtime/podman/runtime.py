@@ -65,7 +65,7 @@ class PodmanRuntime(ContainerRuntime):
         self._observer = PodmanObserver(self.api)
         self._lifecycle = PodmanLifecycle(self.api, self._observer, settings.policy)
         self._images = Images(self.api, settings.registries)
-        self._events = PodmanEvents(self._service, self._happened)
+        self._events = PodmanEvents(self._service, self._happened, self._missed)
         self._listeners: list[Callable[[str], None]] = []
 
     async def describe(self) -> str:
@@ -178,6 +178,10 @@ class PodmanRuntime(ContainerRuntime):
         await self._events.close()
         await self.api.close()
         await self._service.close()
+
+    def _missed(self) -> None:
+        for changed in tuple(self._listeners):
+            changed("")
 
     def _happened(self, key: ContainerKey, action: str) -> None:
         self._lifecycle.happened(key, action)
