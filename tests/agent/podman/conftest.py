@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fleet_agent.runtime.podman import PodmanRuntime, PodmanSettings
 from fleet_agent.runtime.policy import DevicePolicy
+from tests.agent.podman.containers import OURS, THEIRS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -34,3 +36,21 @@ async def device(podman: PodmanMachine) -> AsyncIterator[Callable[..., PodmanRun
 def runtime(device: Callable[..., PodmanRuntime]) -> PodmanRuntime:
     """A device that allows nothing beyond the ordinary."""
     return device()
+
+
+@pytest.fixture
+async def own_networks(podman: PodmanMachine, runtime: PodmanRuntime) -> None:
+    """Have networks of `OURS` and `THEIRS` that no test process beside this one gets in the way of.
+
+    Bridges, the name server and the packet filter are the machine's: podman takes the first name of
+    a bridge that is free, and the first subnet, where the name server may still tell of others.
+    """
+    podman.run("network", "create", f"first-{os.getpid()}")
+    for letter, deployment in (("o", OURS), ("t", THEIRS)):
+        body = {
+            "name": f"fleet-{deployment}",
+            "driver": "bridge",
+            "dns_enabled": True,
+            "network_interface": f"fl{letter}{os.getpid()}",
+        }
+        await runtime.api.post("/networks/create", body)

@@ -66,6 +66,7 @@ async def test_http_and_tcp_reach_a_port_that_is_not_published(runtime: PodmanRu
         assert "connect: connection refused" in refused.message
 
 
+@pytest.mark.usefixtures("own_networks")
 async def test_a_published_port_is_checked_where_it_is_published(
     runtime: PodmanRuntime,
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,14 +16,12 @@ if TYPE_CHECKING:
     from fleet_agent.runtime.podman import PodmanRuntime
     from tests.support.podman import PodmanMachine
 
-pytestmark = [pytest.mark.podman, pytest.mark.timeout(60)]
+pytestmark = [
+    pytest.mark.podman,
+    pytest.mark.timeout(60),
+    pytest.mark.usefixtures("own_networks"),
+]
 WEB = ContainerKey(OURS, "web")
-
-
-@pytest.fixture(autouse=True)
-def own_subnets(podman: PodmanMachine) -> None:
-    """Keep off the subnet that other tests use: its name server may still tell of theirs."""
-    podman.run("network", "create", f"first-{os.getpid()}")
 
 
 async def resolved(runtime: PodmanRuntime, name: str, key: ContainerKey = WEB) -> list[str]:

@@ -48,6 +48,7 @@ async def fetched(port: int) -> bytes:
         return b""
 
 
+@pytest.mark.usefixtures("own_networks")
 async def test_a_published_port_leads_into_the_container(
     runtime: PodmanRuntime, podman: PodmanMachine
 ) -> None:
@@ -96,6 +97,7 @@ async def test_a_port_that_another_deployment_holds_is_free_again_once_that_is_g
     assert found.state is RunState.RUNNING
 
 
+@pytest.mark.usefixtures("own_networks")
 async def test_a_replacement_takes_over_the_port(runtime: PodmanRuntime) -> None:
     port = free_port()
     for attempt in range(3):
