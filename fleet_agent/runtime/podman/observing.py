@@ -15,6 +15,7 @@ from fleet_agent.runtime.contract import (
     RuntimeUnavailableError,
 )
 from fleet_agent.runtime.podman.api import ApiError
+from fleet_agent.runtime.podman.kernel_log import tells_of_oom
 from fleet_agent.runtime.podman.log_files import read_log_file
 from fleet_agent.runtime.podman.seeing import LABEL_DEPLOYMENT, snapshot_of
 from fleet_agent.saved_logs import clip_lines
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 NOT_FOUND: Final = 404
 _KNOWN_MAX: Final = 1_024
 _SAVED_LINES: Final = 1_000
+_EXIT_KILLED: Final = 137
 _SETTLED: Final = frozenset((RunState.RUNNING, RunState.EXITED))
 
 
@@ -39,17 +41,33 @@ class PodmanObserver:
         self.starting: set[ContainerKey] = set()
         """Containers whose start is under way: theirs is not the state ``unstarted``."""
         self._api = api
+        self._out_of_memory: OrderedDict[str, bool] = OrderedDict()
         self._known: OrderedDict[str, tuple[object, Snapshot]] = OrderedDict()
 
     async def inspect(self, name: str) -> Any:
         """Return podman's JSON about a container; None where there is none."""
         try:
-            return await self._api.get(f"/containers/{name}/json")
+            inspected = await self._api.get(f"/containers/{name}/json")
         except ApiError as error:
             # One that is just being removed is answered with 500 (podman 4).
             if error.status == NOT_FOUND or "no such container" in error.message:
                 return None
             raise RuntimeUnavailableError(f"podman cannot tell of {name}: {error}") from error
+        state = inspected["State"]
+        if state["ExitCode"] == _EXIT_KILLED and state["Status"] == "exited":
+            state["OOMKilled"] = state["OOMKilled"] or await self._ran_out_of_memory(
+                inspected["Id"]
+            )
+        return inspected
+
+    async def _ran_out_of_memory(self, container_id: str) -> bool:
+        known = self._out_of_memory.get(container_id)
+        if known is None:
+            known = await self._api.off_loop(lambda: tells_of_oom(container_id))
+            self._out_of_memory[container_id] = known
+            while len(self._out_of_memory) > _KNOWN_MAX:
+                self._out_of_memory.popitem(last=False)
+        return known
 
     async def status(self, key: ContainerKey) -> Snapshot | None:
         """Return the container as it is now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,9 +54,7 @@ async def test_who_takes_too_much_memory_is_killed(runtime: PodmanRuntime) -> No
     assert [line.text for line in outcome.log] == ["eating"]
 
 
-async def test_a_lack_of_memory_is_told_as_what_it_is(
-    runtime: PodmanRuntime, podman: PodmanMachine
-) -> None:
+async def test_a_lack_of_memory_is_told_as_what_it_is(runtime: PodmanRuntime) -> None:
     await runtime.ensure_service_running(service(EATS, resources={"memory": "16Mi"}))
 
     async def ended() -> tuple[object, ...]:
@@ -64,11 +63,9 @@ async def test_a_lack_of_memory_is_told_as_what_it_is(
         return found.state, found.exit_code
 
     await eventually_reads(ended, (RunState.EXITED, 137), timeout_s=20)
-    told = inspected(podman)["State"]["OOMKilled"]
     (listed,) = await runtime.list_managed_services()
-    assert listed.oom_killed is told
-    if not told:
-        pytest.skip("podman itself does not tell a lack of memory here (conmon, cgroups v1)")
+    # podman 4 itself does not know (conmon); the kernel's log does.
+    assert listed.oom_killed is os.access("/dev/kmsg", os.R_OK)
 
 
 async def test_killed_by_somebody_is_no_lack_of_memory(
