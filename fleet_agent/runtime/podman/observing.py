@@ -54,7 +54,7 @@ class PodmanObserver:
                 return None
             raise RuntimeUnavailableError(f"podman cannot tell of {name}: {error}") from error
         state = inspected["State"]
-        if state["ExitCode"] == _EXIT_KILLED and state["Status"] == "exited":
+        if state["ExitCode"] == _EXIT_KILLED:
             state["OOMKilled"] = state["OOMKilled"] or await self._ran_out_of_memory(
                 inspected["Id"]
             )
