@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fleet_core.messaging import ConnectionSettings, connect, ensure_buckets
+from tests.agent.wire import Operator
 from tests.support.podman import PodmanMachine, why_not
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+
+    from tests.support.nats_server import NatsServer
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +57,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting is not allowed here")
     yield disk
     subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.fixture
+async def operator(nats_server: NatsServer) -> AsyncIterator[Operator]:
+    """The other side of the wire, on a server of the test's own with its buckets made."""
+    settings = ConnectionSettings((nats_server.url,), ping_interval_s=0.5)
+    async with await connect(settings) as connection:
+        await ensure_buckets(connection)
+        operator = Operator(connection)
+        await operator.listen()
+        yield operator

@@ -87,16 +87,6 @@ class Device:
 
 
 @pytest.fixture
-async def operator(nats_server: NatsServer) -> AsyncIterator[Operator]:
-    settings = ConnectionSettings((nats_server.url,), ping_interval_s=0.5)
-    async with await connect(settings) as connection:
-        await ensure_buckets(connection)
-        operator = Operator(connection)
-        await operator.listen()
-        yield operator
-
-
-@pytest.fixture
 def device(nats_server: NatsServer) -> Device:
     return Device(nats_server)
 

@@ -13,7 +13,6 @@ import pytest
 from fleet_core.contracts.base import decode
 from fleet_core.contracts.commands import ExecReply
 from fleet_core.contracts.states import Phase
-from fleet_core.messaging import ConnectionSettings, connect, ensure_buckets
 from tests.agent.podman_agent import PodmanAgent, init, web
 from tests.agent.wire import DEVICE, Operator
 from tests.support.waiting import eventually
@@ -26,16 +25,6 @@ if TYPE_CHECKING:
     from tests.support.podman import PodmanMachine
 
 pytestmark = [pytest.mark.podman, pytest.mark.timeout(120)]
-
-
-@pytest.fixture
-async def operator(nats_server: NatsServer) -> AsyncIterator[Operator]:
-    settings = ConnectionSettings((nats_server.url,), ping_interval_s=0.5)
-    async with await connect(settings) as connection:
-        await ensure_buckets(connection)
-        operator = Operator(connection)
-        await operator.listen()
-        yield operator
 
 
 @pytest.fixture

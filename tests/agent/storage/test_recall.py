@@ -20,7 +20,7 @@ from fleet_agent.storage.state_folder import AgentRecord, StateFolder
 from fleet_core.contracts.devices import Inventory
 from fleet_core.contracts.states import Phase
 from fleet_core.errors import InvalidInputError
-from fleet_core.messaging import ConnectionSettings, LatestWriter, connect, ensure_buckets
+from fleet_core.messaging import ConnectionSettings, LatestWriter, connect
 from tests.agent.bench import Sink
 from tests.agent.test_agent import MIGRATE, shop
 from tests.agent.wire import DEVICE, Operator
@@ -71,16 +71,6 @@ class Device:
                 return
             await asyncio.sleep(0.01)
         raise AssertionError("the service never ran")
-
-
-@pytest.fixture
-async def operator(nats_server: NatsServer) -> AsyncIterator[Operator]:
-    settings = ConnectionSettings((nats_server.url,), ping_interval_s=0.5)
-    async with await connect(settings) as connection:
-        await ensure_buckets(connection)
-        operator = Operator(connection)
-        await operator.listen()
-        yield operator
 
 
 @pytest.fixture
