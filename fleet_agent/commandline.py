@@ -10,15 +10,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fleet_agent import __version__
 from fleet_core.errors import FleetError, InvalidInputError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Coroutine
 
-    from fleet_agent.config_model import AgentConfig
-    from fleet_agent.runtime.contract import ContainerRuntime
 
 EXIT_OK: Final = 0
 EXIT_BROKEN: Final = 1
@@ -30,13 +27,14 @@ _EXIT_BY_SIGNAL: Final = {signal.SIGTERM: EXIT_OK, signal.SIGINT: EXIT_INTERRUPT
 def run(options: argparse.Namespace) -> int:
     """Run this device's agent; returns the exit code."""
     _set_up_logging(options.verbose)
-    from fleet_agent.config import environment, load_config  # noqa: PLC0415 - only this command needs it
+    from fleet_agent.assembly import run_agent  # noqa: PLC0415 - only this command needs it
+    from fleet_agent.config import environment, load_config  # noqa: PLC0415 - as above
 
     try:
         config = load_config(environment(), Path(options.config) if options.config else None)
     except InvalidInputError as error:
         return _complain(error, EXIT_USAGE)
-    return _run_until_signalled(_run_agent(config))
+    return _run_until_signalled(run_agent(config))
 
 
 def simulate(options: argparse.Namespace) -> int:
@@ -53,56 +51,6 @@ def simulate(options: argparse.Namespace) -> int:
     settings = ConnectionSettings(servers=(options.nats,), name="fleet-agent simulate")
     fleet = FleetOptions(options.devices, options.seed, options.prefix, options.connections)
     return _run_until_signalled(run_fleet(profile, settings, fleet))
-
-
-async def _run_agent(config: AgentConfig) -> None:
-    from fleet_agent.agent import Agent, AgentOptions, DeviceIdentity, Link  # noqa: PLC0415 - as in run
-    from fleet_agent.inventory import read_boot_id, read_inventory  # noqa: PLC0415 - as in run
-    from fleet_agent.keeping import open_keeper  # noqa: PLC0415 - as in run
-    from fleet_agent.runtime.chosen import describe  # noqa: PLC0415 - as in run
-    from fleet_core.messaging import ConnectionSettings, LatestWriter, connect  # noqa: PLC0415 - as in run
-
-    credentials = config.credentials
-    settings = ConnectionSettings(
-        servers=tuple(config.nats.urls),
-        name=f"fleet-agent {config.agent.device_id}",
-        user=credentials.user if credentials else None,
-        password=credentials.password.get_secret_value() if credentials else None,
-        inbox_prefix=f"_INBOX_{config.agent.device_id}",
-        connect_timeout_s=config.nats.connect_timeout_s,
-    )
-    connection = await connect(settings, wait=False)
-    async with connection:
-        runtime = _runtime(config)
-        described = await describe(runtime)
-        identity = DeviceIdentity(
-            config.agent.device_id,
-            config.labels,
-            __version__,
-            read_boot_id(),
-            read_inventory(runtime=described),
-        )
-        writer = LatestWriter(connection)
-        options = AgentOptions(
-            keeper=await asyncio.to_thread(open_keeper, config.agent),
-            heartbeat_interval_s=config.agent.heartbeat_interval_s,
-            drift_interval_s=config.agent.drift_interval_s,
-            exec_level=config.containers.exec,
-        )
-        agent = Agent(identity, Link(connection, writer), runtime, options=options)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(writer.run())
-                group.create_task(agent.run())
-        finally:
-            if runtime is not None:
-                await runtime.close()
-
-
-def _runtime(config: AgentConfig) -> ContainerRuntime | None:
-    from fleet_agent.runtime.chosen import chosen_runtime  # noqa: PLC0415 - as in run
-
-    return chosen_runtime(config)
 
 
 def _run_until_signalled(work: Coroutine[None, None, None]) -> int:

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from fleet_agent.assembly import link_settings
 from fleet_agent.device.checks.finding import CHECK_DEADLINE_S, Finding, fail, ok
 from fleet_core.errors import CannotConnectError
 from fleet_core.messaging import ConnectionSettings, LinkState, connect
@@ -31,14 +32,11 @@ _REMEDY: Final = "check [nats] urls, and that it is a NATS server that answers t
 
 def settings_of(config: AgentConfig, on_complaint: Callable[[str], None]) -> ConnectionSettings:
     """Return how the agent would connect, with all its servers."""
-    credentials = config.credentials
-    return ConnectionSettings(
-        servers=tuple(dict.fromkeys(config.nats.urls)),
+    settings = link_settings(config)
+    return replace(
+        settings,
         name=f"fleet-agent check {config.agent.device_id}",
-        user=credentials.user if credentials else None,
-        password=credentials.password.get_secret_value() if credentials else None,
-        inbox_prefix=f"_INBOX_{config.agent.device_id}",
-        connect_timeout_s=min(config.nats.connect_timeout_s, CHECK_DEADLINE_S),
+        connect_timeout_s=min(settings.connect_timeout_s, CHECK_DEADLINE_S),
         on_complaint=on_complaint,
     )
 
