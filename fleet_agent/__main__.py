@@ -23,6 +23,9 @@ Configuration: the TOML file that --config or FLEET_AGENT_CONFIG names (default
   [nats]         FLEET_AGENT_NATS_URL, FLEET_AGENT_NATS_URLS, …
   [credentials]  FLEET_AGENT_CREDENTIALS_TYPE, …_USER, …_PASSWORD
   [labels]       FLEET_AGENT_LABELS=site=berlin,ring=2
+  [podman]       FLEET_AGENT_PODMAN_SOCKET
+  [containers]   what this device lets containers do: in the file alone
+  [registries]   accounts of registries: in the file alone
 """
 _SIMULATE_HELP: Final = """\
 Run many agents in one process, over simulated containers, with the faults of a profile, until

@@ -1,7 +1,8 @@
 """The agent's configuration: a TOML file, overridden by environment variables.
 
 ``FLEET_AGENT_CONFIG`` names the file; without it `DEFAULT_CONFIG_PATH` is read if it exists, and
-otherwise the environment alone must say enough. Every key can be overridden:
+otherwise the environment alone must say enough. It overrides the file, but for ``[containers]`` and
+``[registries]``: what a device allows stands in its file alone.
 
 ===============  ==========================  =========================================
 section          variable                    example
