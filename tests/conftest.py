@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from blockbuster import blockbuster_ctx
 
 from tests.support.nats_server import NatsServer
+from tests.support.podman import PodmanMachine, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 UNIT_TIMEOUT_S = 2.0
@@ -75,3 +78,27 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def podman_machine() -> Iterator[PodmanMachine]:
+    """The test process's own podman, with its service running."""
+    reason = why_not()
+    if reason:
+        if os.environ.get("FLEET_TEST_PODMAN") == "required":
+            pytest.fail(f"podman is required here: {reason}")
+        pytest.skip(f"needs podman: {reason}")
+    # podman takes no run root of more than 50 characters.
+    machine = PodmanMachine(Path(tempfile.mkdtemp(prefix="fleet-podman-", dir="/tmp")))
+    machine.make_image()
+    machine.start()
+    yield machine
+    machine.destroy()
+
+
+@pytest.fixture
+def podman(podman_machine: PodmanMachine) -> Iterator[PodmanMachine]:
+    """That podman, for one test: what the test leaves is removed."""
+    podman_machine.start()
+    yield podman_machine
+    podman_machine.clean()

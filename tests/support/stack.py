@@ -164,14 +164,18 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(profile: Path, devices: int) -> AsyncIterator[Stack]:
-    """Compose the fleet from the Scores that production and the demo use."""
+async def running_stack(profile: Path | None, devices: int = 0) -> AsyncIterator[Stack]:
+    """Compose the fleet from the Scores that production and the demo use.
+
+    Without a profile there are no devices: the test brings its own.
+    """
     async with LocalTopology() as topology:
         url = await interpret(FleetNatsScore(), topology)
         async with asyncio.TaskGroup() as group:
             group.create_task(interpret(FleetOperatorScore(), topology))
-            agents = FleetAgentScore(devices, str(profile), seed=1, answering_share=1.0)
-            group.create_task(interpret(agents, topology))
+            if profile is not None:
+                agents = FleetAgentScore(devices, str(profile), seed=1, answering_share=1.0)
+                group.create_task(interpret(agents, topology))
         async with await LiveFleet.open(Context.of_url(url), program="test") as fleet:
             await fleet.synced(10)
             yield Stack(topology, url, fleet)
