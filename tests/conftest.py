@@ -48,8 +48,14 @@ NEVER_BLOCKING = ["fleet_core.messaging", "fleet_core.operator", "fleet_core.vie
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give a unit test its two seconds; a property test, which is a hundred of them, has ten."""
+    """Give a unit test its two seconds; a property test, which is a hundred of them, has ten.
+
+    And keep together what shares a fixture or the machine: a file's tests run in one worker, and
+    all tests of podman in one too, since two podmans edit the machine's packet filter in a race.
+    """
     for item in items:
+        together = "podman" if item.get_closest_marker("podman") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(together))
         if item.nodeid.startswith(UNITS):
             item.add_marker(pytest.mark.unit)
             if not getattr(getattr(item, "obj", None), "is_hypothesis_test", False):

@@ -103,6 +103,11 @@ class Stack:
         found = status.aggregate.model_dump(exclude={"last_error"})
         return {name: count for name, count in found.items() if count}
 
+    def observed(self, deployment: str) -> int:
+        """The generation that its status speaks of."""
+        status = self.view.statuses.get(("default", deployment))
+        return 0 if status is None else status.observed_generation
+
     async def apply(self, manifest: str) -> None:
         """Apply Deployments as a person does."""
         request = Request(manifest=manifest.encode(), source="test.yaml")
