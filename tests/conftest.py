@@ -34,6 +34,8 @@ UNITS = (
     "tests/operator/test_aggregation.py",
     "tests/operator/test_device_writes.py",
     "tests/operator/test_liveness.py",
+    "tests/operator/test_rollout_engine.py",
+    "tests/operator/test_rollout_properties.py",
     "tests/operator/test_wants.py",
     "tests/tui/sources/",
     "tests/tui/test_history.py",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
 from fleet_core.errors import InvalidInputError
@@ -28,6 +29,12 @@ class Wire(BaseModel):
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
+
+
+class Resource(Wire):
+    """A part of a Kubernetes resource: camelCase on the wire."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
 
 def _to_utc(moment: datetime) -> datetime:
@@ -52,6 +59,7 @@ def without_defaults(
             continue
         if getattr(model, name) == field.get_default(call_default_factory=True):
             written.pop(name, None)
+            written.pop(field.serialization_alias or name, None)
     return written
 
 

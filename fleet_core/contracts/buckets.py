@@ -58,6 +58,9 @@ DEPLOYMENTS: Final = BucketSpec(
 DEPLOYMENT_STATUS: Final = BucketSpec(
     "deployment-status", "the status of Deployment resources", 128 * KIB
 )
+DEPLOYMENT_REVISIONS: Final = BucketSpec(
+    "deployment-revisions", "the last versions of each Deployment's score", 256 * KIB
+)
 ALL_BUCKETS: Final = (
     DESIRED_STATE,
     DEVICE_MANIFEST,
@@ -66,6 +69,7 @@ ALL_BUCKETS: Final = (
     DEVICE_STATE,
     DEPLOYMENTS,
     DEPLOYMENT_STATUS,
+    DEPLOYMENT_REVISIONS,
 )
 
 AUDIT_STREAM: Final = "audit"
@@ -100,6 +104,11 @@ def state_key(device_id: str, deployment: str) -> str:
 def resource_key(namespace: str, name: str) -> str:
     """Return the key of a Deployment in `DEPLOYMENTS` and `DEPLOYMENT_STATUS`."""
     return f"{namespace}.{name}"
+
+
+def revision_key(namespace: str, name: str, spec_hash: str) -> str:
+    """Return the key of a version of a Deployment in `DEPLOYMENT_REVISIONS`."""
+    return f"{namespace}.{name}.{spec_hash}"
 
 
 def audit_subject(operation: str) -> str:
@@ -139,6 +148,12 @@ def parse_resource_key(key: str) -> tuple[str, str]:
     """Return (namespace, name); raises InvalidInputError for a foreign key."""
     namespace, name = _labels(key, 2, "<namespace>.<name>")
     return namespace, name
+
+
+def parse_revision_key(key: str) -> tuple[str, str, str]:
+    """Return (namespace, name, spec hash); raises InvalidInputError for a foreign key."""
+    namespace, name, spec_hash = _labels(key, 3, "<namespace>.<name>.<spec hash>")
+    return namespace, name, spec_hash
 
 
 def _prefixed(key: str, prefix: str, count: int) -> list[str]:

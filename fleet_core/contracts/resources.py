@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from fleet_core.contracts.base import Timestamp, Wire
+from fleet_core.contracts.base import Resource, Timestamp
 from fleet_core.contracts.names import (
     DeploymentName,
     DeviceId,
@@ -17,6 +17,7 @@ from fleet_core.contracts.names import (
     Namespace,
     Text,
 )
+from fleet_core.contracts.rollouts import Count, Rollout, RolloutStatus
 from fleet_core.contracts.scores import Score
 from fleet_core.contracts.selectors import LabelSelector
 from fleet_core.contracts.states import Message
@@ -26,14 +27,6 @@ API_VERSION: Final = "fleet.nationtech.io/v1alpha1"
 FINALIZER: Final = "fleet.nationtech.io/finalizer"
 DEPLOYMENT_KIND: Final = "Deployment"
 DEFAULT_NAMESPACE: Final = "default"
-
-Count = Annotated[int, Field(ge=0)]
-
-
-class Resource(Wire):
-    """A part of a Kubernetes resource: camelCase on the wire."""
-
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
 
 class Metadata(Resource):
@@ -48,12 +41,6 @@ class Metadata(Resource):
         dict[LabelKey, Annotated[Text, Field(max_length=32_768)]], Field(max_length=64)
     ] = Field(default_factory=dict)
     creation_timestamp: Timestamp | None = None
-
-
-class Rollout(Resource):
-    """How a change reaches the devices; so far all of them at once."""
-
-    strategy: Literal["Immediate"] = "Immediate"
 
 
 class DeploymentSpec(Resource):
@@ -98,8 +85,36 @@ class Aggregate(Resource):
     last_error: LastError | None = None
 
 
+class ConditionType(StrEnum):
+    """What is told about a Deployment in Kubernetes' way."""
+
+    READY = "Ready"
+    """Every device that can be reached runs what the spec says."""
+    PROGRESSING = "Progressing"
+    """Devices are on their way to what the spec says."""
+    DEGRADED = "Degraded"
+    """Something is wrong that does not mend itself: failures, a refused spec, a stopped rollout."""
+    PAUSED = "Paused"
+    """The rollout starts nothing more until a person resumes it."""
+
+
+class Condition(Resource):
+    """A Kubernetes ``Condition``."""
+
+    type: Annotated[Text, Field(max_length=64)]
+    status: Literal["True", "False", "Unknown"]
+    reason: Annotated[Text, Field(max_length=128)] = ""
+    """One word in CamelCase."""
+    message: Annotated[Text, Field(max_length=1_024)] = ""
+    last_transition_time: Timestamp | None = None
+    """When ``status`` became what it is."""
+    observed_generation: Generation = 0
+
+
 class DeploymentStatus(Resource):
     """The fleet's truth about a Deployment."""
 
     aggregate: Aggregate = Field(default_factory=Aggregate)
     observed_generation: Generation = 0
+    conditions: Annotated[list[Condition], Field(max_length=16)] = Field(default_factory=list)
+    rollout: RolloutStatus | None = None

@@ -133,6 +133,10 @@ class Aggregation:
         if not reports:
             self._reports.pop(device, None)
 
+    def telling(self, deployment: str) -> set[str]:
+        """Return the devices that say anything of a deployment."""
+        return {device for device, reports in self._reports.items() if deployment in reports}
+
     def report(self, device: str, deployment: str) -> Report | None:
         """Return what a device last said of a deployment."""
         return self._reports.get(device, {}).get(deployment)

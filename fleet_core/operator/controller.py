@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet_core.clock import SystemClock
@@ -25,13 +27,18 @@ from fleet_core.messaging import KvFeed
 from fleet_core.operator.desired_writer import DesiredWriter
 from fleet_core.operator.device_writes import plan_device
 from fleet_core.operator.fleet import Fleet
+from fleet_core.operator.leaving import FORGET_AFTER_S, Leaving
 from fleet_core.operator.status_writer import StatusWriter
 from fleet_core.operator.stored import EntryTaker, ManifestTaker, Stored
 from fleet_core.operator.takers import HeartbeatTaker, InfoTaker, StateTaker, Synced
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fleet_core.clock import Clock
-    from fleet_core.contracts.resources import Deployment
+    from fleet_core.contracts.resources import Deployment, DeploymentStatus
+    from fleet_core.contracts.rollouts import Revision
+    from fleet_core.errors import InvalidInputError
     from fleet_core.messaging import Connection, FeedHandler
     from fleet_core.operator.refusals import Refusals
     from fleet_core.operator.resource_store import ResourceKey, ResourceStore
@@ -46,6 +53,16 @@ _FIRST_DELAY_S: Final = 0.1
 _LONGEST_DELAY_S: Final = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorOptions:
+    """What whoever runs an operator may choose."""
+
+    heartbeat_interval_s: int = DEFAULT_HEARTBEAT_INTERVAL_S
+    """How often devices send a sign of life."""
+    forget_after_s: float = FORGET_AFTER_S
+    """How long devices that are out of reach keep a deleted Deployment from being let go."""
+
+
 class Operator:
     """One operator, over one connection and one `ResourceStore`."""
 
@@ -55,22 +72,25 @@ class Operator:
         store: ResourceStore,
         *,
         refusals: Refusals,
-        heartbeat_interval_s: int = DEFAULT_HEARTBEAT_INTERVAL_S,
+        options: OperatorOptions | None = None,
         clock: Clock | None = None,
     ) -> None:
+        options = options or OperatorOptions()
         self.converged = asyncio.Event()
         """Set once everything stored has been read and all that follows from it is written."""
-        self.fleet = Fleet(heartbeat_interval_s)
+        self.fleet = Fleet(options.heartbeat_interval_s)
         self.stored = Stored()
-        self.writer = DesiredWriter(connection, self.stored)
-        self.statuses = StatusWriter(store, self.fleet)
+        self._clock = clock or SystemClock()
+        self.writer = DesiredWriter(connection, self.stored, self._clock)
+        self.statuses = StatusWriter(store, self.fleet, self.stored, self._changed)
+        self.leaving = Leaving(store, self.fleet, self.stored, options.forget_after_s)
         self._connection = connection
         self._store = store
         self._refusals = refusals
-        self._interval_s = heartbeat_interval_s
-        self._clock = clock or SystemClock()
+        self._interval_s = options.heartbeat_interval_s
         self._dirty: dict[str, None] = {}
         self._wake = asyncio.Event()
+        self._has_read_all = False
         parts = (RESOURCES, *self._buckets())
         self._synced = Synced(parts, self._all_synced)
 
@@ -107,9 +127,28 @@ class Operator:
 
     def on_resource(self, resource: Deployment) -> None:
         """Take a Deployment as it stands now."""
-        self._look_again(self.fleet.set_resource(resource))
+        touched = self.fleet.set_resource(resource)
+        if self._has_read_all:
+            self.fleet.take_up(resource.key, self._now())
         # A want without any device is observed by the next settling too.
-        self._wake.set()
+        self._changed(touched)
+
+    def on_refused(self, key: ResourceKey, generation: int, error: InvalidInputError) -> None:
+        """Take note that a Deployment cannot be read as it stands: the last good one counts."""
+        self.fleet.refuse(key, generation, str(error))
+
+    def on_status(self, key: ResourceKey, status: DeploymentStatus) -> None:
+        """Take a status that somebody else has stored, or this operator before it was restarted."""
+        self._changed(self.fleet.take_status(key, status))
+
+    def on_revision(self, key: ResourceKey, revision: Revision) -> None:
+        """Take a version of a Deployment that is stored."""
+        self.fleet.rollouts.take_revision(key, revision)
+
+    def on_device_labels(self, device: str, labels: Mapping[str, str] | None) -> None:
+        """Take the labels that an administrator has given a device."""
+        if self.fleet.set_given_labels(device, labels or {}):
+            self._look_again_at(device)
 
     def on_deleted(self, key: ResourceKey) -> None:
         """Take note that a Deployment was deleted."""
@@ -160,7 +199,18 @@ class Operator:
         self._dirty[device] = None
         self._wake.set()
 
+    def _changed(self, devices: set[str]) -> None:
+        self._look_again(devices)
+        self._wake.set()
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now(), UTC)
+
     def _all_synced(self) -> None:
+        if not self._has_read_all:
+            self._has_read_all = True
+            for key in self.fleet.wants.by_key:
+                self.fleet.take_up(key, self._now())
         self._look_again({*self.fleet.wants.devices, *self.stored.devices()})
         self._wake.set()
 
@@ -204,5 +254,8 @@ class Operator:
         while True:
             self.fleet.tick(self._clock.now())
             if self.is_synced:
-                await self.statuses.write_due(self._clock.monotonic())
+                self.fleet.pass_time()
+                await self.statuses.write_due(self._now(), self._clock.monotonic())
+                for key in await self.leaving.let_go_of_those_that_left(self._clock.monotonic()):
+                    self.statuses.forget(key)
             await self._clock.sleep(_TICK_S)

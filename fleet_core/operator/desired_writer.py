@@ -19,15 +19,17 @@ from fleet_core.contracts.buckets import (
 from fleet_core.contracts.scores import payload_hash
 from fleet_core.errors import ConflictError, FleetError, RetryLaterError
 from fleet_core.messaging import KvBucket
+from fleet_core.operator.stored import StoredEntry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
 
+    from fleet_core.clock import Clock
     from fleet_core.contracts.devices import DeviceManifest
     from fleet_core.messaging import Connection
     from fleet_core.operator.device_writes import DeviceWrites
     from fleet_core.operator.stored import Stored
-    from fleet_core.operator.wants import Want
+    from fleet_core.operator.versions import Version
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ WRITES_AT_ONCE: Final = 1_000
 class DesiredWriter:
     """Writes entries, manifests and removals, and notes in `Stored` what was acknowledged."""
 
-    def __init__(self, connection: Connection, stored: Stored) -> None:
+    def __init__(self, connection: Connection, stored: Stored, clock: Clock) -> None:
         self.entries_written = 0
         self.manifests_written = 0
         self.entries_removed = 0
@@ -47,6 +49,7 @@ class DesiredWriter:
         self._entries = KvBucket(connection, DESIRED_STATE.name)
         self._manifests = KvBucket(connection, DEVICE_MANIFEST.name)
         self._stored = stored
+        self._clock = clock
 
     async def write(self, plans: Mapping[str, DeviceWrites]) -> set[str]:
         """Write for several devices; returns those for which it must be tried again.
@@ -58,9 +61,9 @@ class DesiredWriter:
         await self._all(
             unfinished,
             (
-                (device, self._put_entry(device, want))
+                (device, self._put_entry(device, name, version))
                 for device, plan in plans.items()
-                for want in plan.entries
+                for name, version in plan.entries
             ),
         )
         await self._all(
@@ -96,14 +99,15 @@ class DesiredWriter:
                 devices, waiting = [], []
         await unfinished.gather(devices, waiting)
 
-    async def _put_entry(self, device: str, want: Want) -> None:
+    async def _put_entry(self, device: str, name: str, version: Version) -> None:
+        entry = version.entry
         headers = {
-            HEADER_GENERATION: str(want.entry.generation),
-            HEADER_SPEC_HASH: want.entry.spec_hash,
+            HEADER_GENERATION: str(entry.generation),
+            HEADER_SPEC_HASH: entry.spec_hash,
         }
-        key = desired_key(device, want.name)
-        revision = await self._entries.put(key, want.score, headers)
-        self._stored.note_entry(device, want.name, want.entry.spec_hash, revision)
+        revision = await self._entries.put(desired_key(device, name), version.score, headers)
+        stored = StoredEntry(entry.spec_hash, revision, self._clock.now())
+        self._stored.note_entry(device, name, stored)
         self.entries_written += 1
 
     async def _put_manifest(self, device: str, manifest: DeviceManifest) -> None:

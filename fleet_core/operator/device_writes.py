@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 
     from fleet_core.contracts.devices import ManifestEntry
     from fleet_core.operator.stored import StoredDevice
-    from fleet_core.operator.wants import Want
+    from fleet_core.operator.versions import Version
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceWrites:
     """Entries first, then the manifest that names them, then the removal of what it named."""
 
-    entries: tuple[Want, ...] = ()
+    entries: tuple[tuple[str, Version], ...] = ()
+    """By deployment."""
     manifest: DeviceManifest | None = None
     """None where the stored one is right."""
     removals: tuple[tuple[str, int], ...] = ()
@@ -32,7 +33,7 @@ class DeviceWrites:
 
 def plan_device(
     stored: StoredDevice,
-    wanted: Mapping[str, Want] | None,
+    wanted: Mapping[str, Version | None] | None,
     *,
     may_go: Callable[[str], bool],
     interval_s: int,
@@ -43,7 +44,8 @@ def plan_device(
     Args:
         stored: what the buckets hold.
         wanted: what the device must run; None where its labels are not known, so that nobody can
-            say: it keeps what it has, but for what was deleted.
+            say: it keeps what it has, but for what was deleted. Where a deployment has no version,
+            it keeps the one that it has.
         may_go: whether a deployment that is not wanted may be removed: it was deleted, or it
             stands and does not select the device. A deployment that was merely lost may not.
         interval_s: between heartbeats.
@@ -53,28 +55,28 @@ def plan_device(
     """
     named = stored.manifest.deployments if stored.manifest is not None else {}
     kept = {
-        name: entry
-        for name, entry in named.items()
-        if (wanted is None or name not in wanted) and not may_go(name)
+        name: entry for name, entry in named.items() if name in (wanted or {}) or not may_go(name)
     }
-    wants = wanted or {}
+    versions = {name: version for name, version in (wanted or {}).items() if version is not None}
     entries = tuple(
-        want for name, want in wants.items() if not _is_stored(stored, name, want.entry.spec_hash)
+        (name, version)
+        for name, version in versions.items()
+        if not _is_stored(stored, name, version.entry.spec_hash)
     )
     deployments = dict(
-        sorted({**kept, **{name: want.entry for name, want in wants.items()}}.items())
+        sorted({**kept, **{name: version.entry for name, version in versions.items()}}.items())
     )
     removals = tuple(
-        (name, revision)
-        for name, (_, revision) in sorted(stored.entries.items())
-        if name not in deployments and may_go(name)
+        (name, entry.revision)
+        for name, entry in sorted(stored.entries.items())
+        if name not in deployments and name not in (wanted or {}) and may_go(name)
     )
     return DeviceWrites(entries, _manifest(stored, deployments, interval_s, now_s), removals)
 
 
 def _is_stored(stored: StoredDevice, name: str, spec_hash: str) -> bool:
     found = stored.entries.get(name)
-    return found is not None and found[0] == spec_hash
+    return found is not None and found.spec_hash == spec_hash
 
 
 def _manifest(

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_core.contracts.resources import DeploymentStatus
+from fleet_core.contracts.resources import Aggregate, DeploymentStatus
 from fleet_core.operator.aggregation import Aggregation, Standing, Tally, judge, recount
+from fleet_core.operator.conditions import Facts, conditions
 from fleet_core.operator.liveness import Liveness
+from fleet_core.operator.rollouts.book import RolloutBook
+from fleet_core.operator.rollouts.membership import place_of
+from fleet_core.operator.rollouts.observed import Observed
 from fleet_core.operator.wants import Want, Wants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
-    from fleet_core.contracts.resources import Aggregate, Deployment
+    from fleet_core.contracts.resources import Condition, Deployment
+    from fleet_core.contracts.rollouts import RolloutStatus
     from fleet_core.contracts.states import DeploymentState
     from fleet_core.operator.aggregation import Report
     from fleet_core.operator.resource_store import ResourceKey
+    from fleet_core.operator.versions import Version
+
+    ToldAt = Callable[[str, str, str], float | None]
 
 
 class Fleet:
@@ -23,6 +32,7 @@ class Fleet:
 
     def __init__(self, heartbeat_interval_s: float) -> None:
         self.wants = Wants()
+        self.rollouts = RolloutBook()
         self.liveness = Liveness(heartbeat_interval_s)
         self.aggregation = Aggregation()
         self.changed: set[ResourceKey] = set()
@@ -31,6 +41,10 @@ class Fleet:
         """Deployments whose status has to go; as above."""
         self._deleted_names: set[str] = set()
         self._observed: dict[ResourceKey, int] = {}
+        self._conditions: dict[ResourceKey, list[Condition]] = {}
+        self._told_labels: dict[str, Mapping[str, str]] = {}
+        self._given_labels: dict[str, Mapping[str, str]] = {}
+        self._refused: dict[ResourceKey, tuple[int, str]] = {}
 
     # Deployments
 
@@ -39,6 +53,7 @@ class Fleet:
         key = resource.key
         touched = self.wants.set_want(Want.of(resource))
         self.gone.discard(key)
+        self._refused.pop(key, None)
         self._deleted_names.discard(key[1])
         self.aggregation.tallies.setdefault(key, Tally())
         self._recount_all_named(key[1])
@@ -50,15 +65,61 @@ class Fleet:
         if key[1] not in self.wants.names():
             self._deleted_names.add(key[1])
         self.aggregation.tallies.pop(key, None)
-        self._observed.pop(key, None)
+        self.rollouts.drop(key)
+        for known in (self._observed, self._conditions, self._refused):
+            known.pop(key, None)
         self.changed.discard(key)
         self.gone.add(key)
         self._recount_all_named(key[1])
         return touched
 
-    def wanted_of(self, device: str) -> Mapping[str, Want] | None:
-        """Return what a device must run; None where its labels are not known."""
-        return self.wants.of_device(device) if device in self.wants else None
+    def refuse(self, key: ResourceKey, generation: int, message: str) -> None:
+        """Take note that a Deployment, as it stands, cannot be read: the last good one counts."""
+        self._refused[key] = generation, message
+        self.changed.add(key)
+
+    def take_up(self, key: ResourceKey, now: datetime) -> None:
+        """Begin what a Deployment asks for, once everything stored about it is known."""
+        self.rollouts.take_up(self.wants.by_key[key], now)
+        self.changed.add(key)
+
+    def take_status(self, key: ResourceKey, status: DeploymentStatus) -> set[str]:
+        """Take a status that is stored; returns the devices that are to run something else."""
+        self._conditions[key] = status.conditions
+        self._observed[key] = status.observed_generation
+        self.changed.add(key)
+        return self.rollouts.commit(key, status.rollout, self._labelled(key))
+
+    def written(
+        self, key: ResourceKey, status: DeploymentStatus, decided_from: RolloutStatus | None
+    ) -> set[str]:
+        """Take a status that we stored; returns the devices that are to run something else.
+
+        ``decided_from`` is how far the rollout was when it was decided: where it is another one by
+        now, what was stored is superseded already.
+        """
+        self._conditions[key] = status.conditions
+        if self.rollouts.statuses.get(key) is not decided_from:
+            self.changed.add(key)
+            return set()
+        return self.rollouts.commit(key, status.rollout, self._labelled(key))
+
+    def is_known(self, key: ResourceKey) -> bool:
+        """Tell whether a Deployment stands, in whatever shape."""
+        return key in self.wants.by_key or key in self._refused
+
+    def wanted_of(self, device: str) -> Mapping[str, Version | None] | None:
+        """Return what a device must run, by name; None where its labels are not known.
+
+        Without a version, a device keeps what it has of the name.
+        """
+        if device not in self.wants:
+            return None
+        labels = self.wants.labels_of(device)
+        return {
+            name: self.rollouts.version(want, device, labels)
+            for name, want in self.wants.of_device(device).items()
+        }
 
     def may_go(self, name: str) -> bool:
         """Tell whether a deployment that a device should not run may be taken from it.
@@ -70,22 +131,35 @@ class Fleet:
     def settled(self) -> None:
         """Take note that everything wanted has been written."""
         for key, want in self.wants.by_key.items():
-            if self._observed.get(key) != want.entry.generation:
-                self._observed[key] = want.entry.generation
+            generation = want.resource.metadata.generation
+            if self._observed.get(key) != generation:
+                self._observed[key] = generation
                 self.changed.add(key)
 
     # Devices
 
     def set_labels(self, device: str, labels: Mapping[str, str]) -> bool:
-        """Take a device's labels; tells whether they are others than before."""
+        """Take the labels that a device tells; says whether it has others than before."""
+        self._told_labels[device] = labels
         before = self.wants.selecting(device)
-        if not self.wants.set_labels(device, labels):
+        given = self._given_labels.get(device)
+        if not self.wants.set_labels(device, {**labels, **given} if given else labels):
             return False
         self._judge_device(device, before)
         return True
 
+    def set_given_labels(self, device: str, labels: Mapping[str, str]) -> bool:
+        """Take the labels that an administrator gave a device: they win over what it tells."""
+        if labels:
+            self._given_labels[device] = labels
+        elif self._given_labels.pop(device, None) is None:
+            return False
+        told = self._told_labels.get(device)
+        return told is not None and self.set_labels(device, told)
+
     def drop_labels(self, device: str) -> None:
         """Forget a device's labels."""
+        self._told_labels.pop(device, None)
         before = self.wants.selecting(device)
         self.wants.drop_device(device)
         self._judge_device(device, before)
@@ -117,12 +191,57 @@ class Fleet:
 
     # Status
 
-    def status(self, key: ResourceKey) -> DeploymentStatus:
-        """Return a Deployment's status as it should be stored."""
+    def status(self, key: ResourceKey, now: datetime, told_at: ToldAt) -> DeploymentStatus:
+        """Return a Deployment's status as it should be stored.
+
+        ``told_at`` says when a version was stored for a device, under which name.
+        """
+        tally = self.aggregation.tallies.get(key)
+        aggregate = tally.aggregate() if tally is not None else Aggregate()
+        rollout = self._proposed(key, now, told_at)
+        generation, refused = self._refused.get(key, (self._observed.get(key, 0), ""))
+        facts = Facts(aggregate, generation, rollout, refused, self._disputed_with(key))
         return DeploymentStatus(
-            aggregate=self.aggregation.tallies[key].aggregate(),
-            observed_generation=self._observed.get(key, 0),
+            aggregate=aggregate,
+            observed_generation=generation,
+            conditions=conditions(facts, self._conditions.get(key, ()), now),
+            rollout=rollout,
         )
+
+    def pass_time(self) -> None:
+        """Have all statuses written anew in which time plays a part."""
+        self.changed.update(key for key in self.wants.by_key if self.rollouts.is_under_way(key))
+
+    def _proposed(self, key: ResourceKey, now: datetime, told_at: ToldAt) -> RolloutStatus | None:
+        if not self.rollouts.needs_devices(key):
+            return self.rollouts.propose(key, (), now)
+        want, standings = self.wants.by_key[key], self.aggregation.tallies[key].standings
+        devices = [
+            Observed(
+                device=device,
+                place=place_of(key, device),
+                labels=labels,
+                standing=standings[device],
+                told_s=told_at(device, want.name, want.entry.spec_hash),
+                online_since_s=self.liveness.online_since_s(device),
+            )
+            for device, labels in self._labelled(key)
+        ]
+        devices.sort(key=lambda device: device.place)
+        return self.rollouts.propose(key, devices, now)
+
+    def _labelled(self, key: ResourceKey) -> Iterable[tuple[str, Mapping[str, str]]]:
+        return self.wants.selected_with_labels(key)
+
+    def _disputed_with(self, key: ResourceKey) -> str:
+        """Return an older Deployment that has the name on a device that this one selects."""
+        if self.wants.claims(key[1]) <= 1 or key not in self.wants.by_key:
+            return ""
+        for device in self.wants.selected(key):
+            holder = self.wants.of_device(device)[key[1]]
+            if holder.key != key:
+                return "/".join(holder.key)
+        return ""
 
     def recounted(self, key: ResourceKey) -> Aggregate:
         """Count a Deployment's devices from nothing: what `status` must come to."""

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 
 from fleet_core.contracts.base import decode, encode
 from fleet_core.contracts.buckets import (
+    DEPLOYMENT_REVISIONS,
     DEPLOYMENT_STATUS,
     DEPLOYMENTS,
     parse_resource_key,
     resource_key,
+    revision_key,
 )
 from fleet_core.contracts.resources import Deployment
 from fleet_core.errors import InvalidInputError
 from fleet_core.messaging import KvBucket, KvFeed
+from fleet_core.operator.kv_written import RevisionFeed, StatusFeed
 
 if TYPE_CHECKING:
     from fleet_core.contracts.resources import DeploymentStatus
+    from fleet_core.contracts.rollouts import Revision
     from fleet_core.messaging import Connection
     from fleet_core.operator.refusals import Refusals
     from fleet_core.operator.resource_store import ResourceHandler, ResourceKey
@@ -27,38 +31,62 @@ _log = logging.getLogger(__name__)
 
 
 class KvResourceStore:
-    """A `ResourceStore` over the buckets `DEPLOYMENTS` and `DEPLOYMENT_STATUS`."""
+    """A `ResourceStore` over the buckets of Deployments, their statuses and their versions."""
 
     def __init__(self, connection: Connection, refusals: Refusals) -> None:
         self._connection = connection
         self._refusals = refusals
-        self._bucket = KvBucket(connection, DEPLOYMENT_STATUS.name)
-        self._statuses = _StoredStatuses()
+        self._status_bucket = KvBucket(connection, DEPLOYMENT_STATUS.name)
+        self._revision_bucket = KvBucket(connection, DEPLOYMENT_REVISIONS.name)
+        self._statuses = StatusFeed(refusals)
+        self._revisions = RevisionFeed(refusals)
 
     async def run(self, handler: ResourceHandler) -> None:
-        """Follow both buckets until cancelled."""
-        resources = _ResourceFeed(handler, self._refusals)
-        both = _WhenAllSynced(handler, 2)
+        """Follow the buckets until cancelled."""
+        self._statuses.handler = self._revisions.handler = handler
+        takers: dict[str, _ResourceFeed | StatusFeed | RevisionFeed] = {
+            DEPLOYMENTS.name: _ResourceFeed(handler, self._refusals),
+            DEPLOYMENT_STATUS.name: self._statuses,
+            DEPLOYMENT_REVISIONS.name: self._revisions,
+        }
+        together = _WhenAllSynced(handler, len(takers))
         async with asyncio.TaskGroup() as group:
-            for bucket, taker in (
-                (DEPLOYMENTS.name, _Joined(resources, both)),
-                (DEPLOYMENT_STATUS.name, _Joined(self._statuses, both)),
-            ):
-                feed = KvFeed(self._connection, bucket, taker)
+            for bucket, taker in takers.items():
+                feed = KvFeed(self._connection, bucket, _Joined(taker, together))
                 group.create_task(feed.run(), name=f"feed-{bucket}")
 
     async def write_status(self, key: ResourceKey, status: DeploymentStatus) -> None:
-        """Store a status, if another one is stored."""
+        """Store a status, unless it is stored; what somebody else stored is not overwritten."""
         name, payload = resource_key(*key), encode(status)
-        if self._statuses.stored.get(name) != payload:
-            await self._bucket.put(name, payload)
-            self._statuses.stored[name] = payload
+        stored = self._statuses.stored.get(name)
+        if stored is not None and stored.payload == payload:
+            return
+        before = self._statuses.last_revision(name)
+        revision = await self._status_bucket.update(name, payload, before)
+        self._statuses.note_written(name, payload, revision)
 
-    async def forget_status(self, key: ResourceKey) -> None:
-        """Delete a status, if there is one."""
+    async def write_revision(self, key: ResourceKey, revision: Revision) -> None:
+        """Store a version."""
+        name, payload = revision_key(*key, revision.spec_hash), encode(revision)
+        if self._revisions.stored.get(name) != payload:
+            await self._revision_bucket.put(name, payload)
+            self._revisions.stored[name] = payload
+
+    async def forget_revision(self, key: ResourceKey, spec_hash: str) -> None:
+        """Delete a version."""
+        name = revision_key(*key, spec_hash)
+        if name in self._revisions.stored:
+            await self._revision_bucket.delete(name)
+            self._revisions.stored.pop(name, None)
+
+    async def let_go(self, key: ResourceKey) -> None:
+        """Delete what was written about a Deployment."""
         name = resource_key(*key)
+        for each in [each for each in self._revisions.stored if each.startswith(f"{name}.")]:
+            await self._revision_bucket.delete(each)
+            self._revisions.stored.pop(each, None)
         if name in self._statuses.stored:
-            await self._bucket.delete(name)
+            await self._status_bucket.delete(name)
             self._statuses.stored.pop(name, None)
 
 
@@ -69,11 +97,17 @@ class _ResourceFeed:
         self._handler = handler
         self._refusals = refusals
 
-    def on_put(self, key: str, value: bytes, _revision: int, _received_at_s: float) -> None:
+    def on_put(self, key: str, value: bytes, revision: int, _received_at_s: float) -> None:
+        try:
+            named = parse_resource_key(key)
+        except InvalidInputError as error:
+            self._refusals.note(DEPLOYMENTS.name, key, error)
+            return
         try:
             resource = _read(key, value)
         except InvalidInputError as error:
             self._refusals.note(DEPLOYMENTS.name, key, error)
+            self._handler.on_refused(named, revision, error)
             return
         self._handler.on_resource(resource)
 
@@ -103,22 +137,6 @@ def _read(key: str, value: bytes) -> Deployment:
     return resource
 
 
-class _StoredStatuses:
-    """What is stored, byte for byte."""
-
-    def __init__(self) -> None:
-        self.stored: dict[str, bytes] = {}
-
-    def on_put(self, key: str, value: bytes, _revision: int, _received_at_s: float) -> None:
-        self.stored[key] = value
-
-    def on_delete(self, key: str, _revision: int) -> None:
-        self.stored.pop(key, None)
-
-    def on_vanished(self, key: str) -> None:
-        self.stored.pop(key, None)
-
-
 class _WhenAllSynced:
     """Tells that everything is synced once each of several feeds is."""
 
@@ -138,16 +156,18 @@ class _WhenAllSynced:
 
 
 class _Joined:
-    """A feed handler whose being synced counts together with another's."""
+    """A feed handler whose being synced counts together with that of others."""
 
-    def __init__(self, taker: _ResourceFeed | _StoredStatuses, both: _WhenAllSynced) -> None:
-        self._both = both
+    def __init__(
+        self, taker: _ResourceFeed | StatusFeed | RevisionFeed, together: _WhenAllSynced
+    ) -> None:
+        self._together = together
         self.on_put = taker.on_put
         self.on_delete = taker.on_delete
         self.on_vanished = taker.on_vanished
 
     def on_synced(self) -> None:
-        self._both.synced(self)
+        self._together.synced(self)
 
     def on_stale(self, reason: str) -> None:
-        self._both.stale(self, reason)
+        self._together.stale(self, reason)

@@ -24,7 +24,8 @@ class Liveness:
     def __init__(self, interval_s: float) -> None:
         self._silence_s = OFFLINE_AFTER * interval_s
         self._seen_s: dict[str, float] = {}
-        self._online: set[str] = set()
+        self._online: dict[str, float] = {}
+        """Since when, Unix seconds."""
         self._due: list[tuple[float, str]] = []
         """When to look at a device again; at most one entry for each."""
         self._queued: set[str] = set()
@@ -41,6 +42,10 @@ class Liveness:
         """Tell whether a device's word counts."""
         return device in self._online
 
+    def online_since_s(self, device: str) -> float:
+        """Return since when a device can be reached, Unix seconds; 0 where it cannot."""
+        return self._online.get(device, 0.0)
+
     def heard(self, device: str, received_at_s: float, *, live: bool) -> bool:
         """Take a heartbeat; tells whether the device is online by it and was not before.
 
@@ -51,7 +56,7 @@ class Liveness:
             self._newest_live_s = received_at_s
         if device in self._online or received_at_s + self._silence_s <= self._now_s:
             return False
-        self._online.add(device)
+        self._online[device] = received_at_s
         self._look_again(device, received_at_s + self._silence_s)
         return True
 
@@ -59,7 +64,7 @@ class Liveness:
         """Forget a device's heartbeat; tells whether it was online."""
         self._seen_s.pop(device, None)
         was_online = device in self._online
-        self._online.discard(device)
+        self._online.pop(device, None)
         return was_online
 
     def tick(self, now_s: float) -> list[str]:
@@ -83,7 +88,7 @@ class Liveness:
             if due_s > self._now_s:
                 self._look_again(device, due_s)
             else:
-                self._online.discard(device)
+                self._online.pop(device, None)
                 gone.append(device)
         return gone
 

@@ -1,26 +1,49 @@
-"""The seam to where Deployment resources are kept: a KV bucket, later a Kubernetes API server."""
+"""The seam to where Deployment resources are kept: KV buckets, or a Kubernetes API server."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fleet_core.contracts.resources import Deployment, DeploymentStatus
+    from fleet_core.contracts.rollouts import Revision
+    from fleet_core.errors import InvalidInputError
 
 ResourceKey = tuple[str, str]
 """Namespace and name."""
 
 
 class ResourceHandler(Protocol):
-    """Takes what a store tells of its resources, in order; it must not raise."""
+    """Takes what a store tells of its resources, in order; it must not raise.
+
+    Statuses and revisions are told for the operator that takes over: what it wrote itself comes
+    back too, and is no news.
+    """
 
     def on_resource(self, resource: Deployment) -> None:
-        """A Deployment stands like this now. What cannot be read is never told."""
+        """A Deployment stands like this now."""
+
+    def on_refused(self, key: ResourceKey, generation: int, error: InvalidInputError) -> None:
+        """A Deployment stands in a way that cannot be read; the last good one stays in force."""
 
     def on_deleted(self, key: ResourceKey) -> None:
         """Somebody deleted a Deployment, now or before we looked.
 
         A resource that is missing without having been deleted (a lost store) is never told.
+        """
+
+    def on_status(self, key: ResourceKey, status: DeploymentStatus) -> None:
+        """This status is stored."""
+
+    def on_revision(self, key: ResourceKey, revision: Revision) -> None:
+        """This version of a Deployment is stored."""
+
+    def on_device_labels(self, device: str, labels: Mapping[str, str] | None) -> None:
+        """An administrator has set these labels of a device; None: there is no such device.
+
+        They win over what the device says of itself.
         """
 
     def on_resources_synced(self) -> None:
@@ -31,21 +54,33 @@ class ResourceHandler(Protocol):
 
 
 class ResourceStore(Protocol):
-    """Where Deployments are read from, and their status is written to."""
+    """Where Deployments are read from, and their status and revisions are written to.
+
+    All writes are idempotent: what is stored already is not written again. All of them raise
+    `RetryLaterError` if the store did not take it now.
+    """
 
     async def run(self, handler: ResourceHandler) -> None:
         """Tell of all resources, and of their changes, until cancelled."""
 
     async def write_status(self, key: ResourceKey, status: DeploymentStatus) -> None:
-        """Store a status, if it says anything new.
+        """Store a status.
 
         Raises:
+            ConflictError: somebody else has written another one since the last that was told.
             RetryLaterError: the store did not take it now.
         """
 
-    async def forget_status(self, key: ResourceKey) -> None:
-        """Remove the status of a Deployment that is gone.
+    async def write_revision(self, key: ResourceKey, revision: Revision) -> None:
+        """Store a version, in place of one with the same ``spec_hash``."""
 
-        Raises:
-            RetryLaterError: the store did not take it now.
+    async def forget_revision(self, key: ResourceKey, spec_hash: str) -> None:
+        """Remove a version that is no longer kept."""
+
+    async def let_go(self, key: ResourceKey) -> None:
+        """Remove the status and all versions of a Deployment that was deleted.
+
+        Called once its entries are gone from all devices' desired state, and the devices have
+        confirmed it or were given up: where the store keeps deleted resources until then
+        (finalizers), it lets this one go.
         """

@@ -10,7 +10,7 @@ from fleet_core.contracts.base import canonical_json
 from fleet_core.contracts.devices import DEFAULT_HEARTBEAT_INTERVAL_S
 from fleet_core.errors import CannotConnectError, FleetError
 from fleet_core.messaging import LinkState, connect, ensure_audit_stream, ensure_buckets
-from fleet_core.operator.controller import Operator
+from fleet_core.operator.controller import Operator, OperatorOptions
 from fleet_core.operator.kv_resources import KvResourceStore
 from fleet_core.operator.refusals import Refusals
 
@@ -37,9 +37,8 @@ async def serve(
     async with await connect(settings, wait=False) as connection:
         refusals = Refusals()
         store = KvResourceStore(connection, refusals)
-        operator = Operator(
-            connection, store, refusals=refusals, heartbeat_interval_s=heartbeat_interval_s
-        )
+        options = OperatorOptions(heartbeat_interval_s=heartbeat_interval_s)
+        operator = Operator(connection, store, refusals=refusals, options=options)
         async with asyncio.TaskGroup() as group:
             group.create_task(_keep_buckets(connection), name="operator-buckets")
             group.create_task(operator.run(), name="operator")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fleet_core.contracts.base import decode
 from fleet_core.contracts.buckets import (
@@ -22,12 +22,21 @@ if TYPE_CHECKING:
     from fleet_core.operator.refusals import Refusals
 
 
+class StoredEntry(NamedTuple):
+    """What is stored of an entry."""
+
+    spec_hash: str
+    revision: int
+    at_s: float
+    """When the server took it, Unix seconds."""
+
+
 @dataclass(slots=True, eq=False)
 class StoredDevice:
     """The entries and the manifest of one device."""
 
-    entries: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """By deployment: the hash of what is stored, and its revision."""
+    entries: dict[str, StoredEntry] = field(default_factory=dict)
+    """By deployment."""
     manifest: DeviceManifest | None = None
     """None where there is none, or one that cannot be read."""
     manifest_revision: int = 0
@@ -48,20 +57,34 @@ class Stored:
         """Return the devices for which anything is or was stored."""
         return list(self._devices)
 
-    def note_entry(self, device: str, deployment: str, spec_hash: str, revision: int) -> bool:
+    def told_at_s(self, device: str, deployment: str, spec_hash: str) -> float | None:
+        """Return when a version was stored for a device; None where another or none is."""
+        stored = self._devices.get(device)
+        entry = stored.entries.get(deployment) if stored is not None else None
+        return entry.at_s if entry is not None and entry.spec_hash == spec_hash else None
+
+    def names(self, device: str, deployment: str) -> bool:
+        """Tell whether a deployment is still stored for a device, or named by its manifest."""
+        stored = self._devices.get(device)
+        if stored is None:
+            return False
+        named = stored.manifest is not None and deployment in stored.manifest.deployments
+        return named or deployment in stored.entries
+
+    def note_entry(self, device: str, deployment: str, entry: StoredEntry) -> bool:
         """Take note of an entry; tells whether it is news."""
         entries = self.device(device).entries
         before = entries.get(deployment)
-        if before is not None and before[1] >= revision:
+        if before is not None and before.revision >= entry.revision:
             return False
-        entries[deployment] = (spec_hash, revision)
-        return before is None or before[0] != spec_hash
+        entries[deployment] = entry
+        return before is None or before.spec_hash != entry.spec_hash
 
     def note_entry_gone(self, device: str, deployment: str, revision: int) -> bool:
         """Take note that an entry was deleted; tells whether it is news."""
         entries = self.device(device).entries
         before = entries.get(deployment)
-        if before is None or before[1] > revision:
+        if before is None or before.revision > revision:
             return False
         del entries[deployment]
         return True
@@ -84,14 +107,15 @@ class EntryTaker:
         self._refusals = refusals
         self._changed = changed
 
-    def on_put(self, key: str, value: bytes, revision: int, _received_at_s: float) -> None:
+    def on_put(self, key: str, value: bytes, revision: int, received_at_s: float) -> None:
         """Note an entry; what it says is not read, only whether it is what we would write."""
         try:
             device, deployment = parse_desired_key(key)
         except InvalidInputError as error:
             self._refusals.note(DESIRED_STATE.name, key, error)
             return
-        if self._stored.note_entry(device, deployment, payload_hash(value), revision):
+        entry = StoredEntry(payload_hash(value), revision, received_at_s)
+        if self._stored.note_entry(device, deployment, entry):
             self._changed(device)
 
     def on_delete(self, key: str, revision: int) -> None:

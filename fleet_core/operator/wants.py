@@ -6,19 +6,25 @@ so a change of a Deployment costs as much as there are kinds and devices it touc
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fleet_core.contracts.base import encode
+from fleet_core.contracts.base import decode, encode
 from fleet_core.contracts.devices import ManifestEntry
+from fleet_core.contracts.rollouts import COMMANDS_ANNOTATION, RolloutCommands
 from fleet_core.contracts.scores import payload_hash
+from fleet_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from fleet_core.contracts.resources import Deployment
+    from fleet_core.contracts.rollouts import RolloutCommand
     from fleet_core.contracts.selectors import LabelSelector
     from fleet_core.operator.resource_store import ResourceKey
+
+_log = logging.getLogger(__name__)
 
 LabelKey = tuple[tuple[str, str], ...]
 
@@ -34,6 +40,8 @@ class Want:
     score: bytes
     """Canonical JSON, as it is written to the devices."""
     entry: ManifestEntry
+    resource: Deployment = field(compare=False, repr=False)
+    """As it was read."""
 
     @property
     def name(self) -> str:
@@ -58,7 +66,20 @@ class Want:
             entry=ManifestEntry(
                 generation=resource.metadata.generation, spec_hash=payload_hash(score)
             ),
+            resource=resource,
         )
+
+
+def commands_of(resource: Deployment) -> list[RolloutCommand]:
+    """Return what people told the rollout; what cannot be read was told by nobody."""
+    text = resource.metadata.annotations.get(COMMANDS_ANNOTATION)
+    if text is None:
+        return []
+    try:
+        return decode(RolloutCommands, text.encode()).commands
+    except InvalidInputError as error:
+        _log.warning("the rollout commands of %s/%s are not read: %s", *resource.key, error)
+        return []
 
 
 @dataclass(slots=True, eq=False)
@@ -141,6 +162,18 @@ class Wants:
             if key in kind.selected_by:
                 yield from kind.devices
 
+    def labels_of(self, device: str) -> Mapping[str, str]:
+        """Return a device's labels; none where they are not known."""
+        kind = self._kind_of.get(device)
+        return kind.labels if kind is not None else {}
+
+    def selected_with_labels(self, key: ResourceKey) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Return the devices that a Deployment selects, each with its labels."""
+        for kind in self._kinds.values():
+            if key in kind.selected_by:
+                for device in kind.devices:
+                    yield device, kind.labels
+
     def selecting(self, device: str) -> frozenset[ResourceKey]:
         """Return the Deployments that select a device."""
         kind = self._kind_of.get(device)
@@ -155,6 +188,10 @@ class Wants:
             if other is None or want.rank < other.rank:
                 found[want.name] = want
         return dict(sorted(found.items()))
+
+    def claims(self, name: str) -> int:
+        """Return how many Deployments have a name, each in a namespace of its own."""
+        return sum(other == name for _, other in self.by_key)
 
     def names(self) -> set[str]:
         """Return the names of all Deployments, whatever their namespace."""

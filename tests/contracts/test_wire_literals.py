@@ -17,6 +17,7 @@ def test_bucket_names() -> None:
         "device-state",
         "deployments",
         "deployment-status",
+        "deployment-revisions",
     ]
 
 

@@ -85,6 +85,10 @@ class Plant:
         key = state_key(state.device_id, state.deployment)
         await self.bucket(DEVICE_STATE.name).put(key, encode(state))
 
+    async def withdraw(self, device: str, deployment: str) -> None:
+        """A device does not run a deployment any more, and says nothing of it."""
+        await self.bucket(DEVICE_STATE.name).delete(state_key(device, deployment))
+
     async def apply(self, resource: Deployment) -> None:
         """Somebody applies a Deployment."""
         key = resource_key(*resource.key)

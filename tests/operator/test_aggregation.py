@@ -12,13 +12,18 @@ from fleet_core.contracts.states import Failure, Phase
 from fleet_core.operator.aggregation import Report, Standing, judge
 from fleet_core.operator.fleet import Fleet
 from fleet_core.operator.wants import Want
-from tests.operator.fleets import NOW_S, deployment, state
+from tests.operator.fleets import NOW_S, deployment, moment, state
 
 if TYPE_CHECKING:
-    from fleet_core.contracts.resources import Deployment
+    from fleet_core.contracts.resources import Deployment, DeploymentStatus
+    from fleet_core.operator.resource_store import ResourceKey
 
 KEY = ("default", "web")
 HASH = Want.of(deployment()).entry.spec_hash
+
+
+def status_of(fleet: Fleet, key: ResourceKey = KEY) -> DeploymentStatus:
+    return fleet.status(key, moment(NOW_S), lambda *_: None)
 
 
 def fleet_of(*devices: str) -> Fleet:
@@ -61,7 +66,7 @@ def test_the_status_counts_each_device_once_and_tells_the_newest_error() -> None
     failed = {"phase": Phase.FAILED}
     fleet.take_state(state("b", "web", HASH, error="exit 3", at_s=NOW_S, **failed))
     fleet.take_state(state("c", "web", HASH, error="exit 4", at_s=NOW_S + 1, **failed))
-    found = fleet.status(KEY).aggregate
+    found = status_of(fleet).aggregate
     assert (found.matched_device_count, found.succeeded, found.failed, found.pending) == (
         4,
         1,
@@ -77,7 +82,7 @@ def test_an_older_state_changes_nothing() -> None:
     fleet.take_state(state("a", "web", HASH, at_s=NOW_S))
     fleet.changed.clear()
     fleet.take_state(state("a", "web", HASH, phase=Phase.FAILED, at_s=NOW_S - 1))
-    assert fleet.status(KEY).aggregate.succeeded == 1
+    assert status_of(fleet).aggregate.succeeded == 1
     assert not fleet.changed
 
 
@@ -85,7 +90,7 @@ def test_an_error_is_shown_as_text() -> None:
     fleet = fleet_of("a")
     hostile = state("a", "web", HASH, phase=Phase.FAILED, error="\x1b[2J\x1b]0;owned\x07gone")
     fleet.take_state(hostile)
-    error = fleet.status(KEY).aggregate.last_error
+    error = status_of(fleet).aggregate.last_error
     assert error is not None
     assert "\x1b" not in error.message
     assert "\x07" not in error.message
@@ -102,28 +107,28 @@ def test_silence_makes_offline_and_a_heartbeat_brings_back_what_was_known() -> N
     fleet = fleet_of("a")
     fleet.take_state(state("a", "web", HASH))
     fleet.tick(NOW_S + 301)
-    assert fleet.status(KEY).aggregate.offline == 1
+    assert status_of(fleet).aggregate.offline == 1
     fleet.heard("a", NOW_S + 302, live=True)
-    assert fleet.status(KEY).aggregate.succeeded == 1
+    assert status_of(fleet).aggregate.succeeded == 1
 
 
 def test_the_observed_generation_follows_what_was_written() -> None:
     fleet = fleet_of("a")
-    assert fleet.status(KEY).observed_generation == 0
+    assert status_of(fleet).observed_generation == 0
     fleet.settled()
-    assert fleet.status(KEY).observed_generation == 1
+    assert status_of(fleet).observed_generation == 1
     fleet.set_resource(deployment(generation=2))
-    assert fleet.status(KEY).observed_generation == 1
+    assert status_of(fleet).observed_generation == 1
 
 
 def test_when_an_older_claim_on_a_name_goes_the_other_one_counts() -> None:
     fleet = fleet_of("a")
     fleet.set_resource(deployment(namespace="shop", created_s=NOW_S - 60))
     fleet.take_state(state("a", "web", HASH))
-    assert fleet.status(("shop", "web")).aggregate.succeeded == 1
-    assert fleet.status(KEY).aggregate.pending == 1
+    assert status_of(fleet, ("shop", "web")).aggregate.succeeded == 1
+    assert status_of(fleet).aggregate.pending == 1
     fleet.delete_resource(("shop", "web"))
-    assert fleet.status(KEY).aggregate.succeeded == 1
+    assert status_of(fleet).aggregate.succeeded == 1
     assert not fleet.may_go("nothing")
 
 
@@ -208,4 +213,4 @@ def test_whatever_happens_the_counts_are_those_of_a_full_recount(steps: list[Any
         else:
             take(fleet, now_s, what, words)
         for key in fleet.wants.by_key:
-            assert fleet.status(key).aggregate == fleet.recounted(key)
+            assert status_of(fleet, key).aggregate == fleet.recounted(key)

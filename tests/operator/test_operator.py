@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fleet_core.contracts.buckets import (
+    DEPLOYMENT_REVISIONS,
     DEPLOYMENT_STATUS,
     DEPLOYMENTS,
     DESIRED_STATE,
@@ -121,7 +122,12 @@ async def test_the_status_follows_the_devices(plant: Plant, operator: Operator) 
     assert status.aggregate.last_error is not None
     assert status.aggregate.last_error.message == "exit 3"
     await plant.delete("web")
+    await eventually_reads(lambda: plant.named("a"), [])
+    assert await plant.status("web") is not None, "devices still tell of it"
+    for device in ("a", "b"):
+        await plant.withdraw(device, "web")
     await eventually_reads(lambda: plant.status("web"), None)
+    assert await plant.all_of(DEPLOYMENT_REVISIONS.name) == {}
     assert operator.report()["deployments"] == 0
 
 
@@ -213,14 +219,18 @@ async def test_what_changed_while_no_operator_ran_is_done_at_the_next_start(
     assert sorted(await plant.all_of(DESIRED_STATE.name)) == ["a.new", "a.web"]
 
 
-async def run_until_converged(server: NatsServer) -> dict[str, object]:
-    """Run an operator of its own connection until it has converged; return its report."""
+async def run_until_converged(server: NatsServer, also_s: float = 0) -> dict[str, object]:
+    """Run an operator of its own connection until it has converged, and then as long again as told.
+
+    Returns its report.
+    """
     async with await connect(ConnectionSettings((server.url,))) as connection:
         refusals = Refusals()
         operator = Operator(connection, KvResourceStore(connection, refusals), refusals=refusals)
         running = asyncio.create_task(operator.run())
         async with asyncio.timeout(10):
             await operator.converged.wait()
+        await asyncio.sleep(also_s)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         return operator.report()
