@@ -33,6 +33,8 @@ KINDS: Final = ("devices", "deployments", "failures")
 MAX_TIMEOUT_S: Final = 3_600
 _FUNCTIONS: Final = {"logs": "logs:logs", "exec": "exec:execute"}
 """Of operations that print something else than a line for each target."""
+GROUPS: Final = {"rollout": "watch, steer and undo what reaches devices in stages"}
+"""What sub-commands that have sub-commands are about."""
 DEMO_HELP: Final = "run a whole fleet on this machine, until ctrl+c"
 
 
@@ -61,6 +63,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     builder.add_views()
     for operation in OPERATIONS.values():
         builder.add_operation(operation)
+    builder.add_rollout_views()
     builder.add_programs(with_demo="demo" in argv)
     for command in builder.parsers:
         # The same options are understood after the sub-command, where they must not undo those
@@ -133,6 +136,7 @@ class _Builder:
     def __init__(self, commands: argparse._SubParsersAction[Any]) -> None:
         self.parsers: list[argparse.ArgumentParser] = []
         self._commands = commands
+        self._groups: dict[str, argparse._SubParsersAction[Any]] = {}
 
     def add_views(self) -> None:
         """Add what only looks."""
@@ -150,7 +154,7 @@ class _Builder:
     def add_operation(self, operation: Operation) -> None:
         """Add the sub-command of an operation."""
         function = _FUNCTIONS.get(operation.id, "operate:operate")
-        parser = self._add(operation.id, operation.help, function)
+        parser = self._add(operation.word, operation.help, function, operation.group)
         parser.set_defaults(operation=operation.id)
         if operation.noun:
             parser.add_argument("noun", choices=(operation.noun,), help=argparse.SUPPRESS)
@@ -162,6 +166,28 @@ class _Builder:
             parser.set_defaults(failure_code=exit_codes.EXEC_FAILED)
         if operation.mutates:
             _add_confirmation(parser)
+
+    def add_rollout_views(self) -> None:
+        """Add what only looks at rollouts."""
+        status = self._add(
+            "status", "show how far a rollout is", "rollouts:status", group="rollout"
+        )
+        status.add_argument(
+            "-w", "--watch", action="store_true", help="go on until it has ended or is paused"
+        )
+        history = self._add(
+            "history", "list the versions that are kept", "rollouts:history", group="rollout"
+        )
+        history.add_argument(
+            "--diff",
+            dest="revision",
+            type=_count,
+            metavar="NUMBER",
+            help="show what is different in that version from the present one",
+        )
+        for parser in (status, history):
+            _add_parameter(parser, parameters.DEPLOYMENT)
+            _add_parameter(parser, parameters.NAMESPACE)
 
     def add_programs(self, *, with_demo: bool) -> None:
         """Add what is no question to a fleet."""
@@ -186,18 +212,29 @@ class _Builder:
         else:
             self._commands.add_parser("demo", help=DEMO_HELP, add_help=False)
 
-    def _add(self, name: str, about: str, function: str) -> _CommandParser:
-        parser: _CommandParser = self._commands.add_parser(
+    def _add(self, name: str, about: str, function: str, group: str = "") -> _CommandParser:
+        parser: _CommandParser = self._group(group).add_parser(
             name,
             help=about,
             description=f"{about[0].upper()}{about[1:]}.",
-            epilog=examples_of(name),
+            epilog=examples_of(f"{group} {name}".strip()),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
         parser.set_defaults(command=f"fleet_core.cli.{function}")
         self.parsers.append(parser)
         return parser
+
+    def _group(self, name: str) -> argparse._SubParsersAction[Any]:
+        """Return where the sub-commands of a group are added; without a name, the commands."""
+        if not name:
+            return self._commands
+        if name not in self._groups:
+            parser = self._commands.add_parser(name, help=GROUPS[name], allow_abbrev=False)
+            self._groups[name] = parser.add_subparsers(
+                metavar="COMMAND", required=True, title="commands", parser_class=_CommandParser
+            )
+        return self._groups[name]
 
 
 def _add_filter_words(parser: argparse.ArgumentParser) -> None:

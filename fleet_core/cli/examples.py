@@ -39,6 +39,28 @@ EXAMPLES: Final = {
     "delete": """\
   fleet delete deployment web --dry-run
   fleet delete deployment web -n shop --yes""",
+    "rollout status": """\
+  fleet rollout status web
+  fleet rollout status web --watch && echo done
+  fleet rollout status web -o json | jq '.status.rollout.batches'""",
+    "rollout history": """\
+  fleet rollout history web
+  fleet rollout history web --diff 3""",
+    "rollout pause": """\
+  fleet rollout pause web --yes""",
+    "rollout resume": """\
+  fleet rollout resume web --yes""",
+    "rollout promote": """\
+  fleet rollout promote web
+  fleet rollout promote web --fully --confirm 1204""",
+    "rollout abort": """\
+  fleet rollout abort web --yes""",
+    "rollout revert": """\
+  fleet rollout revert web --dry-run
+  fleet rollout revert web --confirm 1204""",
+    "rollout undo": """\
+  fleet rollout undo web --dry-run
+  fleet rollout undo web --to-revision 3 --confirm 1204""",
     "schema": """\
   fleet schema
   fleet schema deployment""",
@@ -54,6 +76,8 @@ EXAMPLES: Final = {
 """By sub-command."""
 
 NOTES: Final = {
+    "rollout status": """\
+exit codes: 0 the rollout is complete, or under way; 1 it is paused, aborted or reverted.""",
     "exec": """\
 standard output and standard error are those of the program; of several devices, each line
 begins with its device. Its standard input is empty.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fleet_core.contracts.buckets import (
+    DEPLOYMENT_REVISIONS,
     DEPLOYMENT_STATUS,
     DEPLOYMENTS,
     DEVICE_HEARTBEAT,
@@ -23,7 +24,9 @@ LABEL_BUCKETS: Final = (DEVICE_INFO.name, *PRESENCE_BUCKETS)
 DEVICE_BUCKETS: Final = (*LABEL_BUCKETS, DEVICE_STATE.name)
 """Everything about devices."""
 DEPLOYMENT_BUCKETS: Final = (DEPLOYMENTS.name, DEPLOYMENT_STATUS.name)
-VIEW_BUCKETS: Final = (*DEVICE_BUCKETS, *DEPLOYMENT_BUCKETS)
+ROLLOUT_BUCKETS: Final = (*DEPLOYMENT_BUCKETS, DEPLOYMENT_REVISIONS.name)
+"""How far a Deployment is, and which versions of it there are."""
+VIEW_BUCKETS: Final = (*DEVICE_BUCKETS, *ROLLOUT_BUCKETS)
 """Everything that the read model can show."""
 
 _STATE_FIELDS: Final = frozenset({"reason", "cause", "restarts", "rtt", "deploy"})

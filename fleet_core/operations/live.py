@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from fleet_core.contracts.buckets import (
+    DEPLOYMENT_REVISIONS,
     DEPLOYMENT_STATUS,
     DEPLOYMENTS,
     DEVICE_HEARTBEAT,
@@ -35,6 +36,7 @@ _RATE_INTERVAL_S: Final = 1.0
 _READ_IN_ORDER: Final = (
     DEPLOYMENTS.name,
     DEPLOYMENT_STATUS.name,
+    DEPLOYMENT_REVISIONS.name,
     DEVICE_INFO.name,
     DEVICE_HEARTBEAT.name,
     DEVICE_MANIFEST.name,

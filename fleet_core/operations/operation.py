@@ -58,8 +58,15 @@ class Operation(ABC):
     scope: ClassVar[Scope]
     mutates: ClassVar[bool]
     parameters: ClassVar[tuple[Parameter, ...]]
+    group: ClassVar[str] = ""
+    """What the command line says before it, as in ``fleet rollout pause NAME``."""
     noun: ClassVar[str] = ""
     """What the command line says after the sub-command, as in ``fleet delete deployment NAME``."""
+
+    @property
+    def word(self) -> str:
+        """What the command line calls it, within its group."""
+        return self.id.removeprefix(f"{self.group}-") if self.group else self.id
 
     @abstractmethod
     def buckets(self, request: Request) -> tuple[str, ...]:

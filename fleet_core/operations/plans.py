@@ -49,6 +49,10 @@ class Request:
     """In place of device ids: every device that the filter matches."""
     deployment: str = ""
     namespace: str = "default"
+    revision: int | None = None
+    """The number of a version to go back to; None: the one before the present one."""
+    everything: bool = False
+    """Not the next batch only, but all that are left."""
     container: str = ""
     argv: tuple[str, ...] = ()
     """The program to run and its arguments, as they stand."""

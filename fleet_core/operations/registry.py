@@ -12,6 +12,8 @@ from fleet_core.operations.exec import Exec
 from fleet_core.operations.logs import Logs
 from fleet_core.operations.ping import Ping
 from fleet_core.operations.redeploy import Redeploy
+from fleet_core.operations.rollouts.telling import Abort, Pause, Promote, Resume, Revert
+from fleet_core.operations.rollouts.undo import Undo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
     {
         operation.id: operation
-        for operation in (Ping(), Logs(), Exec(), Redeploy(), Apply(), Delete())
+        for operation in (
+            *(Ping(), Logs(), Exec(), Redeploy(), Apply(), Delete()),
+            *(Pause(), Resume(), Promote(), Abort(), Revert(), Undo()),
+        )
     }
 )
 """By id."""

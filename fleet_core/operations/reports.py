@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from fleet_core.contracts.rollouts import COMMANDS_ANNOTATION
 from fleet_core.errors import NotFoundError
 from fleet_core.view import Health
 from fleet_core.view.filter_terms import deployment_word
@@ -68,10 +69,7 @@ def deployment_record(row: DeploymentRow) -> Record:
     """Return a Deployment with its status, as the resource that it is; it can be applied again."""
     return {
         **row.resource.model_dump(mode="json", by_alias=True),
-        "status": {
-            "aggregate": row.aggregate.model_dump(mode="json", by_alias=True),
-            "observedGeneration": row.observed_generation,
-        },
+        "status": row.status.model_dump(mode="json", by_alias=True),
     }
 
 
@@ -80,6 +78,7 @@ def deployment_manifest(row: DeploymentRow) -> Record:
     record = row.resource.model_dump(mode="json", by_alias=True)
     for name in ("generation", "creationTimestamp"):
         record["metadata"].pop(name, None)
+    record["metadata"]["annotations"].pop(COMMANDS_ANNOTATION, None)
     return record
 
 

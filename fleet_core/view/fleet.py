@@ -8,6 +8,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 
 from fleet_core.contracts.buckets import (
+    DEPLOYMENT_REVISIONS,
     DEPLOYMENT_STATUS,
     DEPLOYMENTS,
     DEVICE_HEARTBEAT,
@@ -19,15 +20,14 @@ from fleet_core.contracts.text import printable, printable_lines
 from fleet_core.errors import NotFoundError
 from fleet_core.view.devices import DeviceColumns
 from fleet_core.view.handlers import (
-    DeploymentHandler,
     HeartbeatHandler,
     InfoHandler,
     ManifestHandler,
     StateHandler,
-    StatusHandler,
     ViewHandler,
 )
 from fleet_core.view.health import Health, health, next_change_s
+from fleet_core.view.resource_handlers import DeploymentHandler, RevisionHandler, StatusHandler
 from fleet_core.view.rows import Counters, DeploymentRow, Event, FailedDevice, FailureGroup
 from fleet_core.view.summary import summarise
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fleet_core.contracts.resources import DeploymentStatus
+    from fleet_core.contracts.rollouts import Revision
     from fleet_core.view.rows import StateRow
 
 _EVENTS_KEPT: Final = 2_000
@@ -43,6 +44,7 @@ _SKEW_IGNORED_S: Final = 5.0
 _HANDLERS: Final[dict[str, type[ViewHandler]]] = {
     DEPLOYMENTS.name: DeploymentHandler,
     DEPLOYMENT_STATUS.name: StatusHandler,
+    DEPLOYMENT_REVISIONS.name: RevisionHandler,
     DEVICE_INFO.name: InfoHandler,
     DEVICE_HEARTBEAT.name: HeartbeatHandler,
     DEVICE_MANIFEST.name: ManifestHandler,
@@ -59,6 +61,8 @@ class FleetView:
         """By (namespace, name)."""
         self.statuses: dict[tuple[str, str], DeploymentStatus] = {}
         """What the operator says of them, by (namespace, name)."""
+        self.revisions: dict[tuple[str, str], dict[str, Revision]] = {}
+        """Their versions that are kept, by (namespace, name) and by the hash of their score."""
         self.counters = Counters()
         self.events: deque[Event] = deque(maxlen=_EVENTS_KEPT)
         self.health_counts: Counter[Health] = Counter()

@@ -1,10 +1,9 @@
-"""What takes each bucket's changes into the read model: decoded, checked against their key."""
+"""What takes what devices tell into the read model: decoded, checked against its key."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from sys import intern
 from typing import TYPE_CHECKING, Final
 
@@ -13,11 +12,8 @@ from fleet_core.contracts.buckets import (
     parse_heartbeat_key,
     parse_info_key,
     parse_manifest_key,
-    parse_resource_key,
     parse_state_key,
 )
-from fleet_core.contracts.resources import Deployment, DeploymentStatus
-from fleet_core.contracts.scores import spec_hash
 from fleet_core.contracts.states import DeploymentState
 from fleet_core.contracts.text import printable
 from fleet_core.errors import InvalidInputError
@@ -31,7 +27,7 @@ from fleet_core.view.digests import (
     restarts_of,
 )
 from fleet_core.view.health import Health
-from fleet_core.view.rows import DeploymentRow, Event, StateRow
+from fleet_core.view.rows import Event, StateRow
 from fleet_core.view.summary import is_failing_digest
 
 if TYPE_CHECKING:
@@ -150,7 +146,7 @@ class InfoHandler(ViewHandler):
         del received_at_s
         device_id = parse_info_key(key)
         info = digest_info(value)
-        _own(info["device_id"], device_id)
+        own(info["device_id"], device_id)
         view = self._view
         devices = view.devices
         labels = devices.shared_labels(info.get("labels", NO_LABELS), check_labels)
@@ -238,7 +234,7 @@ class StateHandler(ViewHandler):
         device_id, name = self._place(key)
         digest = digest_state(value)
         if digest["device_id"] != device_id or digest["deployment"] != name:
-            _own(f"{digest['device_id']}/{digest['deployment']}", f"{device_id}/{name}")
+            own(f"{digest['device_id']}/{digest['deployment']}", f"{device_id}/{name}")
         failing = is_failing_digest(digest)
         # What is shown in full is checked in full.
         detail = decode(DeploymentState, value) if failing else None
@@ -315,54 +311,7 @@ class StateHandler(ViewHandler):
         return slot is not None and name in self._view.devices.states[slot]
 
 
-class DeploymentHandler(ViewHandler):
-    """Takes Deployment resources."""
-
-    def take(self, key: str, value: bytes, received_at_s: float) -> None:
-        """Take a Deployment."""
-        place = parse_resource_key(key)
-        resource = decode(Deployment, value)
-        _own("/".join(resource.key), "/".join(place))
-        view = self._view
-        view.deployments[place] = DeploymentRow(
-            resource=resource,
-            spec_hash=spec_hash(resource.spec.score),
-            selector=printable(str(resource.spec.target_selector)),
-            changed_at_s=received_at_s,
-            status=view.statuses.get(place) or DeploymentStatus(),
-        )
-        view.changes += 1
-
-    def drop(self, key: str) -> None:
-        """Forget a Deployment."""
-        if self._view.deployments.pop(parse_resource_key(key), None) is not None:
-            self._view.changes += 1
-
-
-class StatusHandler(ViewHandler):
-    """Takes what the operator says of Deployments; it may come before its Deployment."""
-
-    def take(self, key: str, value: bytes, received_at_s: float) -> None:
-        """Take a status."""
-        del received_at_s
-        place, status = parse_resource_key(key), decode(DeploymentStatus, value)
-        self._view.statuses[place] = status
-        self._tell(place, status)
-
-    def drop(self, key: str) -> None:
-        """Forget a status."""
-        place = parse_resource_key(key)
-        if self._view.statuses.pop(place, None) is not None:
-            self._tell(place, DeploymentStatus())
-
-    def _tell(self, place: tuple[str, str], status: DeploymentStatus) -> None:
-        row = self._view.deployments.get(place)
-        if row is not None:
-            self._view.deployments[place] = replace(row, status=status)
-        self._view.changes += 1
-
-
-def _own(claimed: str, actual: str) -> None:
+def own(claimed: str, actual: str) -> None:
     """Refuse a payload that speaks of something else than its key does."""
     if claimed != actual:
         raise InvalidInputError(

@@ -1,0 +1,1 @@
+"""What a person can do to rollouts: pause, resume, promote, abort, revert, and undo a change."""
