@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from blockbuster import blockbuster_ctx
 
+from tests.support import kubernetes, podman
+from tests.support.kubernetes import KubernetesMachine
 from tests.support.nats_server import NatsServer
-from tests.support.podman import PodmanMachine, why_not
+from tests.support.podman import PodmanMachine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,11 +54,14 @@ NEVER_BLOCKING = ["fleet_core.messaging", "fleet_core.operator", "fleet_core.vie
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give a unit test its two seconds; a property test, which is a hundred of them, has ten.
 
-    And keep together what shares a fixture or the machine: a file's tests run in one worker, and
-    all tests of podman in one too, since two podmans edit the machine's packet filter in a race.
+    And keep together what shares a fixture or the machine: a file's tests run in one worker, all
+    tests of podman in one too, since two podmans edit the machine's packet filter in a race, and
+    all tests of Kubernetes, which share an API server.
     """
     for item in items:
-        together = "podman" if item.get_closest_marker("podman") else item.nodeid.partition("::")[0]
+        file = item.nodeid.partition("::")[0]
+        shared = (name for name in ("podman", "kubernetes") if item.get_closest_marker(name))
+        together = next(shared, file)
         item.add_marker(pytest.mark.xdist_group(together))
         if item.nodeid.startswith(UNITS):
             item.add_marker(pytest.mark.unit)
@@ -91,7 +96,7 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
 @pytest.fixture(scope="session")
 def podman_machine() -> Iterator[PodmanMachine]:
     """The test process's own podman, with its service running."""
-    reason = why_not()
+    reason = podman.why_not()
     if reason:
         if os.environ.get("FLEET_TEST_PODMAN") == "required":
             pytest.fail(f"podman is required here: {reason}")
@@ -104,9 +109,30 @@ def podman_machine() -> Iterator[PodmanMachine]:
     machine.destroy()
 
 
-@pytest.fixture
-def podman(podman_machine: PodmanMachine) -> Iterator[PodmanMachine]:
+@pytest.fixture(name="podman")
+def clean_podman(podman_machine: PodmanMachine) -> Iterator[PodmanMachine]:
     """That podman, for one test: what the test leaves is removed."""
     podman_machine.start()
     yield podman_machine
     podman_machine.clean()
+
+
+@pytest.fixture(scope="session")
+def kubernetes_machine() -> Iterator[KubernetesMachine]:
+    """A real API server that knows the fleet's resources."""
+    reason = kubernetes.why_not()
+    if reason:
+        if os.environ.get("FLEET_TEST_KUBERNETES") == "required":
+            pytest.fail(f"Kubernetes is required here: {reason}")
+        pytest.skip(f"needs Kubernetes: {reason}")
+    machine = KubernetesMachine()
+    machine.up()
+    yield machine
+    machine.down()
+
+
+@pytest.fixture(name="kubernetes")
+def clean_kubernetes(kubernetes_machine: KubernetesMachine) -> Iterator[KubernetesMachine]:
+    """That API server, for one test: what the test leaves is removed."""
+    yield kubernetes_machine
+    kubernetes_machine.clean()

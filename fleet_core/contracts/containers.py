@@ -55,7 +55,7 @@ User = Annotated[
     ),
 ]
 """``user[:group]``, by name or number."""
-AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f]{0,1023}$")]
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f]*$", max_length=1_024)]
 
 
 def _pairs_to_map(value: Any) -> Any:

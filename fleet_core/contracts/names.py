@@ -14,7 +14,8 @@ _DNS_LABEL = re.compile(DNS_LABEL.replace("$", r"\Z"))
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 _LABEL_PREFIX_MAX = 253
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,510}\Z")
+IMAGE = r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,510}$"
+_IMAGE = re.compile(IMAGE.replace("$", r"\Z"))
 
 
 def is_dns_label(text: str) -> bool:
@@ -74,7 +75,7 @@ Namespace = DnsLabel
 ContainerName = DnsLabel
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
-ImageReference = Annotated[str, AfterValidator(_image)]
+ImageReference = Annotated[str, AfterValidator(_image), Field(json_schema_extra={"pattern": IMAGE})]
 SpecHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 """The first 16 hex digits of a sha256."""
 Generation = Annotated[int, Field(ge=0, le=2**53 - 1)]

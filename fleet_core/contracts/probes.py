@@ -24,7 +24,7 @@ HttpPath = Annotated[
     str, StringConstraints(pattern=r"^/[\x21-\x7e]*$", max_length=2_048), Field(examples=["/ready"])
 ]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,128}$")]
-HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{0,1024}$")]
+HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$", max_length=1_024)]
 
 
 class HttpCheck(Wire):

@@ -24,7 +24,11 @@ def _share(value: int | str) -> int | str:
     return value
 
 
-Share = Annotated[int | str, AfterValidator(_share), Field(examples=[5, "25%"])]
+Share = Annotated[
+    int | str,
+    AfterValidator(_share),
+    Field(examples=[5, "25%"], json_schema_extra={"pattern": _PERCENT}),
+]
 """A number of devices, or whole percent of them (Kubernetes' ``IntOrString``)."""
 
 
