@@ -149,4 +149,5 @@ class KubernetesMachine:
             stderr=subprocess.DEVNULL,
             timeout=START_DEADLINE_S * 2,
         )
-        assert done.returncode == 0 or not check, f"kube {' '.join(words)} failed; see {self._lab}/*.log"
+        message = f"kube {' '.join(words)} failed; see {self._lab}/*.log"
+        assert done.returncode == 0 or not check, message
