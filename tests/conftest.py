@@ -126,9 +126,11 @@ def kubernetes_machine() -> Iterator[KubernetesMachine]:
             pytest.fail(f"Kubernetes is required here: {reason}")
         pytest.skip(f"needs Kubernetes: {reason}")
     machine = KubernetesMachine()
-    machine.up()
-    yield machine
-    machine.down()
+    try:
+        machine.up()
+        yield machine
+    finally:
+        machine.down()
 
 
 @pytest.fixture(name="kubernetes")

@@ -195,6 +195,13 @@ class _Builder:
         schema.add_argument("name", nargs="?", metavar="NAME", help="none: list the names")
         operator = self._add("operator", "run the control plane", "control_plane:operator")
         operator.add_argument(
+            "what",
+            nargs="?",
+            choices=("run", "crds"),
+            default="run",
+            help="crds: print what a cluster has to know first, for kubectl apply -f -",
+        )
+        operator.add_argument(
             "--heartbeat-interval",
             dest="heartbeat_interval_s",
             type=_interval,
@@ -203,6 +210,7 @@ class _Builder:
             help="how often devices send a sign of life "
             f"(default: {DEFAULT_HEARTBEAT_INTERVAL_S}; stale after 2.5, offline after 10 of them)",
         )
+        _add_cluster(operator)
         self._add("version", "print the version", "version:version")
         if with_demo:
             # The demo brings the whole deployment code along: only who asks for it pays.
@@ -254,6 +262,21 @@ def _add_confirmation(parser: argparse.ArgumentParser) -> None:
         "--confirm",
         metavar="TEXT",
         help="what would have to be typed: the number of devices, or production's name",
+    )
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("with the Deployments of a Kubernetes cluster")
+    group.add_argument("--kubeconfig", metavar="FILE", help="how to reach it")
+    group.add_argument("--kube-context", metavar="NAME", help="a context of the kubeconfig")
+    group.add_argument(
+        "--in-cluster", action="store_true", help="the cluster of the pod that this runs in"
+    )
+    group.add_argument(
+        "--lease-namespace",
+        metavar="NAMESPACE",
+        default="default",
+        help="where operators agree on which of them writes (default: default)",
     )
 
 

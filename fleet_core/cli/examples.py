@@ -66,7 +66,9 @@ EXAMPLES: Final = {
   fleet schema deployment""",
     "operator": """\
   fleet operator --nats nats://127.0.0.1:4222
-  fleet operator --context prod-eu --heartbeat-interval 60""",
+  fleet operator --context prod-eu --heartbeat-interval 60
+  fleet operator crds | kubectl apply -f -
+  fleet operator --nats nats://127.0.0.1:4222 --kubeconfig ~/.kube/config""",
     "version": """\
   fleet version -o json""",
     "demo": """\

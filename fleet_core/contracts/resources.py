@@ -101,7 +101,7 @@ class ConditionType(StrEnum):
 class Condition(Resource):
     """A Kubernetes ``Condition``."""
 
-    type: Annotated[Text, Field(max_length=64)]
+    type: Annotated[Text, Field(min_length=1, max_length=64)]
     status: Literal["True", "False", "Unknown"]
     reason: Annotated[Text, Field(max_length=128)] = ""
     """One word in CamelCase."""

@@ -109,10 +109,16 @@ class Operator:
         """Whether everything stored has been read; nothing is written before, or in an outage."""
         return self._synced.complete
 
+    @property
+    def writes(self) -> bool:
+        """Whether it writes now: everything is known, and no other operator does."""
+        return self.is_synced and self._store.may_write
+
     def report(self) -> dict[str, Any]:
         """Return how it is doing, for whoever asks."""
         return {
             "converged": self.is_synced and not self._dirty,
+            "writes": self.writes,
             "deployments": len(self.fleet.wants.by_key),
             "devices": len(list(self.fleet.wants.devices)),
             "entries_written": self.writer.entries_written,
@@ -163,6 +169,12 @@ class Operator:
         """Take note that all Deployments are known."""
         self._synced.note(RESOURCES)
 
+    def on_may_write(self) -> None:
+        """Take over: look at everything, as after a start."""
+        self.fleet.changed.update(self.fleet.wants.by_key)
+        self._look_again({*self.fleet.wants.devices, *self.stored.devices()})
+        self._wake.set()
+
     def on_resources_stale(self, reason: str) -> None:
         """Take note that Deployments may have changed unseen."""
         self._synced.note_stale(RESOURCES, reason)
@@ -209,6 +221,8 @@ class Operator:
     def _all_synced(self) -> None:
         if not self._has_read_all:
             self._has_read_all = True
+            if self._store.missing_is_deleted:
+                self.fleet.collect(self.stored.deployments())
             for key in self.fleet.wants.by_key:
                 self.fleet.take_up(key, self._now())
         self._look_again({*self.fleet.wants.devices, *self.stored.devices()})
@@ -220,7 +234,7 @@ class Operator:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self.is_synced and self._dirty:
+            while self.writes and self._dirty:
                 again = await self._settle_some()
                 if again:
                     self._look_again(again)
@@ -228,7 +242,7 @@ class Operator:
                     delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
                 else:
                     delay_s = _FIRST_DELAY_S
-            if self.is_synced:
+            if self.writes:
                 self.fleet.settled()
                 self.converged.set()
 
@@ -253,7 +267,7 @@ class Operator:
         """Let time pass, and write statuses that changed."""
         while True:
             self.fleet.tick(self._clock.now())
-            if self.is_synced:
+            if self.writes:
                 self.fleet.pass_time()
                 await self.statuses.write_due(self._now(), self._clock.monotonic())
                 for key in await self.leaving.let_go_of_those_that_left(self._clock.monotonic()):

@@ -128,6 +128,10 @@ class Fleet:
         """
         return name in self._deleted_names or name in self.wants.names()
 
+    def collect(self, stored_names: set[str]) -> None:
+        """Take what is stored for devices and wanted by nobody as deleted while nobody looked."""
+        self._deleted_names |= stored_names - self.wants.names()
+
     def settled(self) -> None:
         """Take note that everything wanted has been written."""
         for key, want in self.wants.by_key.items():

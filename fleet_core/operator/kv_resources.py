@@ -41,6 +41,16 @@ class KvResourceStore:
         self._statuses = StatusFeed(refusals)
         self._revisions = RevisionFeed(refusals)
 
+    @property
+    def may_write(self) -> bool:
+        """Always: several operators write the same, by compare-and-set."""
+        return True
+
+    @property
+    def missing_is_deleted(self) -> bool:
+        """Never: a bucket that is empty may be a server that lost its disk."""
+        return False
+
     async def run(self, handler: ResourceHandler) -> None:
         """Follow the buckets until cancelled."""
         self._statuses.handler = self._revisions.handler = handler

@@ -49,6 +49,9 @@ class ResourceHandler(Protocol):
     def on_resources_synced(self) -> None:
         """Everything the store holds has been told; again after each outage."""
 
+    def on_may_write(self) -> None:
+        """From now on this operator writes: it is the only one, or the one before has left."""
+
     def on_resources_stale(self, reason: str) -> None:
         """Changes may be missing from now on, until synced again."""
 
@@ -59,6 +62,14 @@ class ResourceStore(Protocol):
     All writes are idempotent: what is stored already is not written again. All of them raise
     `RetryLaterError` if the store did not take it now.
     """
+
+    @property
+    def may_write(self) -> bool:
+        """Whether this operator is the one that writes, where there are several."""
+
+    @property
+    def missing_is_deleted(self) -> bool:
+        """Whether a Deployment that is not there was deleted, or its store may have been lost."""
 
     async def run(self, handler: ResourceHandler) -> None:
         """Tell of all resources, and of their changes, until cancelled."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from fleet_core.contracts.base import canonical_json
@@ -16,6 +17,8 @@ from fleet_core.operator.refusals import Refusals
 
 if TYPE_CHECKING:
     from fleet_core.messaging import Connection, ConnectionSettings, LinkStatus, Message
+    from fleet_core.operator.kubernetes.opening import ClusterOptions
+    from fleet_core.operator.resource_store import ResourceStore
 
 _log = logging.getLogger(__name__)
 
@@ -29,14 +32,25 @@ async def serve(
     settings: ConnectionSettings,
     *,
     heartbeat_interval_s: int = DEFAULT_HEARTBEAT_INTERVAL_S,
+    cluster: ClusterOptions | None = None,
 ) -> None:
-    """Run an operator against the Deployments in NATS until cancelled.
+    """Run an operator against the Deployments in NATS, or in a cluster, until cancelled.
 
-    It waits for NATS for as long as that takes, now and after each outage.
+    It waits for NATS and the cluster for as long as that takes, now and after each outage.
+
+    Raises:
+        InvalidInputError: there is no way to the cluster: no configuration, or a wrong one.
     """
-    async with await connect(settings, wait=False) as connection:
+    async with AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(await connect(settings, wait=False))
         refusals = Refusals()
-        store = KvResourceStore(connection, refusals)
+        store: ResourceStore = KvResourceStore(connection, refusals)
+        if cluster is not None:
+            from fleet_core.operator.kubernetes.opening import (  # noqa: PLC0415 - only there
+                open_store,
+            )
+
+            store = await open_store(cluster, refusals, stack)
         options = OperatorOptions(heartbeat_interval_s=heartbeat_interval_s)
         operator = Operator(connection, store, refusals=refusals, options=options)
         async with asyncio.TaskGroup() as group:

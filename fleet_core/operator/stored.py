@@ -57,6 +57,15 @@ class Stored:
         """Return the devices for which anything is or was stored."""
         return list(self._devices)
 
+    def deployments(self) -> set[str]:
+        """Return the names of all deployments for which anything is stored."""
+        found: set[str] = set()
+        for stored in self._devices.values():
+            found.update(stored.entries)
+            if stored.manifest is not None:
+                found.update(stored.manifest.deployments)
+        return found
+
     def told_at_s(self, device: str, deployment: str, spec_hash: str) -> float | None:
         """Return when a version was stored for a device; None where another or none is."""
         stored = self._devices.get(device)

@@ -30,6 +30,7 @@ def test_a_deployment_is_stored_as_it_was_written(kubernetes: KubernetesMachine)
     written = resource()
     service = written["spec"]["score"]["data"]["services"][0]
     service["someday"] = {"x": [1]}
+    service["env"] = {"EMPTY": ""}
     del service["health"]  # kubectl sends no nulls.
     kubernetes.apply(written)
     stored = kubernetes.get("fleetdep", "web")

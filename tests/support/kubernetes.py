@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -77,8 +78,10 @@ class KubernetesMachine:
         if self._script is not None:
             # It answers with an error where there was no node to take down.
             self._run("down", check=False)
+            shutil.rmtree(self._lab, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()
+            self._lock = None
 
     def kill_api(self) -> None:
         """Kill the API server; what it stores stays."""

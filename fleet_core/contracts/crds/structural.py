@@ -8,6 +8,7 @@ out: a stored spec stays as it was written, and so does its hash.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ def _place(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
             _object(schema, definitions, found)
         case "array":
             _array(schema, definitions, found)
+        case "string" if _may_be_empty(found):
+            # Up to 1.20 an API server takes an empty text for null, and refuses it.
+            found["nullable"] = True
         case None:
             return _anything(found)
     return found
@@ -76,6 +80,12 @@ def _union(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
     if "description" in schema:
         found["description"] = _sentence(schema["description"])
     return found
+
+
+def _may_be_empty(schema: dict[str, Any]) -> bool:
+    if "enum" in schema or "format" in schema or schema.get("minLength"):
+        return False
+    return "pattern" not in schema or re.search(schema["pattern"], "") is not None
 
 
 def _only(schema: dict[str, Any], word: str) -> dict[str, Any]:

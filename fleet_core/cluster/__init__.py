@@ -1,0 +1,1 @@
+"""The seam to Kubernetes: the only room that imports its client and kopf."""
