@@ -61,6 +61,9 @@ DEPLOYMENT_STATUS: Final = BucketSpec(
 DEPLOYMENT_REVISIONS: Final = BucketSpec(
     "deployment-revisions", "the last versions of each Deployment's score", 256 * KIB
 )
+CONTROL_PLANE: Final = BucketSpec(
+    "control-plane", "what operators tell of themselves: where Deployments are held", 4 * KIB
+)
 ALL_BUCKETS: Final = (
     DESIRED_STATE,
     DEVICE_MANIFEST,
@@ -70,7 +73,11 @@ ALL_BUCKETS: Final = (
     DEPLOYMENTS,
     DEPLOYMENT_STATUS,
     DEPLOYMENT_REVISIONS,
+    CONTROL_PLANE,
 )
+
+HOLDER_KEY: Final = "holder"
+"""The key in `CONTROL_PLANE` of the `Holder` of Deployments."""
 
 AUDIT_STREAM: Final = "audit"
 AUDIT_SUBJECTS: Final = "audit.>"

@@ -65,6 +65,23 @@ class Deployment(Resource):
         return self.metadata.namespace, self.metadata.name
 
 
+class HeldBy(StrEnum):
+    """Where Deployments are held."""
+
+    NATS = "nats"
+    """In KV buckets, which people write."""
+    KUBERNETES = "kubernetes"
+    """In a cluster; the buckets mirror it, for people to look at."""
+
+
+class Holder(Resource):
+    """What the operator that writes says of where Deployments are held."""
+
+    held_by: HeldBy
+    where: Annotated[Text, Field(max_length=256)] = ""
+    """As a person calls the cluster."""
+
+
 class LastError(Resource):
     """The newest failure that a device reported."""
 

@@ -50,7 +50,7 @@ async def serve(
                 open_store,
             )
 
-            store = await open_store(cluster, refusals, stack)
+            store = await open_store(cluster, connection, refusals, stack)
         options = OperatorOptions(heartbeat_interval_s=heartbeat_interval_s)
         operator = Operator(connection, store, refusals=refusals, options=options)
         async with asyncio.TaskGroup() as group:

@@ -263,3 +263,34 @@ async def test_a_staged_rollout_survives_its_operator(
             kubernetes.kubectl, "get", "controllerrevisions", "--no-headers"
         )
         assert len(revisions.splitlines()) == 2
+
+
+async def test_who_reaches_nats_alone_sees_what_the_cluster_holds(
+    kubernetes: KubernetesMachine, plant: Plant, operators: Operators
+) -> None:
+    await devices(plant)
+    await plant.apply(deployment("by-hand"))
+    async with operators():
+        await applied(kubernetes, deployment())
+        await eventually_reads(lambda: plant.named("a"), ["web"])
+        await running(plant, deployment())
+        await eventually_reads(
+            lambda: plant.counts("web"), {"matched_device_count": 3, "succeeded": 3}
+        )
+        mirrored = await plant.all_of("deployments")
+        assert sorted(mirrored) == ["default.by-hand", "default.web"]
+        assert b"fleet.nationtech.io/mirror-of" in mirrored["default.web"]
+        assert len(await plant.all_of("deployment-revisions")) == 1
+        holder = await plant.bucket("control-plane").get("holder")
+        assert holder is not None
+        assert b'"heldBy":"kubernetes"' in holder.value
+
+        await asyncio.to_thread(kubernetes.kubectl, "delete", "fleetdep", "web", "--wait=false")
+        for device in DEVICES:
+            await plant.withdraw(device, "web")
+
+        async def left() -> list[str]:
+            names = ("deployments", "deployment-status", "deployment-revisions")
+            return [key for name in names for key in await plant.all_of(name)]
+
+        await eventually_reads(left, ["default.by-hand"], timeout_s=10)

@@ -18,6 +18,7 @@ def test_bucket_names() -> None:
         "deployments",
         "deployment-status",
         "deployment-revisions",
+        "control-plane",
     ]
 
 

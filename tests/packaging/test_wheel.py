@@ -81,11 +81,18 @@ def test_the_installed_demo_brings_up_a_live_fleet_and_leaves_nothing(install: I
         assert "nothing of it is left" in process.stderr.read()
 
 
-@pytest.mark.parametrize("extra", ["agent", "operator"])
-def test_what_a_device_or_an_operator_does_not_need_is_not_installed(
-    install: Install, extra: str
+@pytest.mark.parametrize(
+    ("extra", "never"),
+    [
+        ("agent", ("textual", "kubernetes", "kopf", "pytest")),
+        ("operator", ("textual", "podman", "pytest")),
+        ("tui", ("kubernetes", "podman", "pytest")),
+    ],
+)
+def test_what_a_program_does_not_need_is_not_installed(
+    install: Install, extra: str, never: tuple[str, ...]
 ) -> None:
-    for module in ("textual", "kubernetes", "pytest"):
+    for module in never:
         found = install(extra).run("python", "-c", f"import {module}")
         assert found.returncode == 1
         assert "ModuleNotFoundError" in found.stderr

@@ -16,6 +16,7 @@ from fleet_core.operator.kubernetes.store import KubernetesResourceStore
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
+    from fleet_core.messaging import Connection
     from fleet_core.operator.refusals import Refusals
 
 
@@ -34,7 +35,7 @@ class ClusterOptions:
 
 
 async def open_store(
-    options: ClusterOptions, refusals: Refusals, stack: AsyncExitStack
+    options: ClusterOptions, connection: Connection, refusals: Refusals, stack: AsyncExitStack
 ) -> KubernetesResourceStore:
     """Open the store; the stack closes what it stands on.
 
@@ -43,4 +44,4 @@ async def open_store(
     """
     client = await stack.enter_async_context(await ClusterClient.open(options.settings))
     leadership = Leadership(client, options.namespace, own_name())
-    return KubernetesResourceStore(client, leadership, refusals)
+    return KubernetesResourceStore(client, leadership, connection, refusals)

@@ -14,6 +14,7 @@ from fleet_core.contracts.base import encode
 from fleet_core.contracts.crds.definitions import DEPLOYMENTS_PLURAL, DEVICES_PLURAL, VERSION
 from fleet_core.contracts.resources import API_GROUP, FINALIZER
 from fleet_core.errors import ConflictError, FleetError, NotFoundError
+from fleet_core.operator.kubernetes.mirror import Mirror
 from fleet_core.operator.kubernetes.reading import (
     DEPLOYMENT_LABEL,
     revision_name,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fleet_core.cluster.client import ClusterClient
     from fleet_core.contracts.resources import DeploymentStatus
     from fleet_core.contracts.rollouts import Revision
+    from fleet_core.messaging import Connection
     from fleet_core.operator.kubernetes.leadership import Leadership
     from fleet_core.operator.refusals import Refusals
     from fleet_core.operator.resource_store import ResourceHandler, ResourceKey
@@ -37,8 +39,15 @@ _FINALIZER_RETRY_S: Final = 1.0
 class KubernetesResourceStore:
     """A `ResourceStore` over the resources of a cluster."""
 
-    def __init__(self, client: ClusterClient, leadership: Leadership, refusals: Refusals) -> None:
+    def __init__(
+        self,
+        client: ClusterClient,
+        leadership: Leadership,
+        connection: Connection,
+        refusals: Refusals,
+    ) -> None:
         self._client = client
+        self._mirror = Mirror(connection, client.host, lambda: leadership.leads)
         self._leadership = leadership
         self._refusals = refusals
         self._held: dict[ResourceKey, Held] = {}
@@ -66,18 +75,20 @@ class KubernetesResourceStore:
             Kind(DEVICES_PLURAL, API_GROUP, VERSION, paths.ALL_DEVICES),
             Kind(DEPLOYMENTS_PLURAL, API_GROUP, VERSION, paths.ALL_DEPLOYMENTS),
         )
-        telling = Telling(handler, self._held, self._refusals, self._look.set)
+        telling = Telling(handler, self._held, self._refusals, self._look.set, self._mirror)
         watch = ClusterWatch(self._client, kinds, telling)
         self._leadership.on_change = lambda leads: self._lead_changed(handler, watch, leads=leads)
         async with asyncio.TaskGroup() as group:
             group.create_task(watch.run(), name="cluster-resources")
             group.create_task(self._leadership.run(), name="cluster-lease")
             group.create_task(self._protect(), name="cluster-finalizers")
+            group.create_task(self._mirror.run(), name="cluster-mirror")
 
     def _lead_changed(self, handler: ResourceHandler, watch: ClusterWatch, *, leads: bool) -> None:
         if leads:
             watch.look_again()
             self._look.set()
+            self._mirror.look()
             handler.on_may_write()
 
     # What we write
@@ -116,6 +127,7 @@ class KubernetesResourceStore:
         stored = await self._client.patch(paths.status_of(paths.deployment(*key)), body)
         held.status = payload
         held.version = held.status_version = version_of(stored)
+        self._mirror.set_status(key, status)
 
     async def write_revision(self, key: ResourceKey, revision: Revision) -> None:
         """Store a version as a ControllerRevision."""
@@ -129,10 +141,12 @@ class KubernetesResourceStore:
             del body["data"]  # It is the same: its hash is in the name.
             path = paths.revision(key[0], body["metadata"]["name"])
             await self._client.patch(path, body, Patch.MERGE)
+        self._mirror.set_revision(key, revision)
 
     async def forget_revision(self, key: ResourceKey, spec_hash: str) -> None:
         """Delete a version."""
         await self._client.delete(paths.revision(key[0], revision_name(key[1], spec_hash)))
+        self._mirror.drop_revision(key, spec_hash)
 
     async def let_go(self, key: ResourceKey) -> None:
         """Take our finalizer from a Deployment that was deleted: the cluster removes it then."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from fleet_core.cluster.known import Key, Object
     from fleet_core.cluster.watching import Kind
+    from fleet_core.operator.kubernetes.mirror import Mirror
     from fleet_core.operator.refusals import Refusals
     from fleet_core.operator.resource_store import ResourceHandler, ResourceKey
 
@@ -53,7 +54,9 @@ class Telling:
         held: dict[ResourceKey, Held],
         refusals: Refusals,
         unprotected: Callable[[], None],
+        mirror: Mirror,
     ) -> None:
+        self._mirror = mirror
         self._handler = handler
         self._held = held
         self._refusals = refusals
@@ -74,12 +77,14 @@ class Telling:
         """Take note that an object is gone."""
         if kind.plural == DEPLOYMENTS_PLURAL:
             self._held.pop(key, None)
+            self._mirror.drop(key)
             self._handler.on_deleted(key)
         elif kind.plural == DEVICES_PLURAL:
             self._handler.on_device_labels(key[1], None)
 
     def on_listed(self) -> None:
         """Everything that there is has been told."""
+        self._mirror.listed()
         self._handler.on_resources_synced()
 
     def _take_deployment(self, handler: ResourceHandler, item: Object) -> None:
@@ -105,6 +110,7 @@ class Telling:
         told = encode(resource)
         if told != held.told:
             held.told = told
+            self._mirror.set_deployment(resource)
             handler.on_resource(resource)
 
     def _take_status(self, handler: ResourceHandler, held: Held, item: Object) -> None:
@@ -119,6 +125,7 @@ class Telling:
             return
         if status is not None and encode(status) != held.status:
             held.status = encode(status)
+            self._mirror.set_status(key_of(item), status)
             handler.on_status(key_of(item), status)
 
     def _take_revision(self, handler: ResourceHandler, item: Object) -> None:
@@ -127,4 +134,5 @@ class Telling:
         except InvalidInputError as error:
             self._refusals.note(REVISIONS_PLURAL, "/".join(key_of(item)), error)
             return
+        self._mirror.set_revision(key, revision)
         handler.on_revision(key, revision)
