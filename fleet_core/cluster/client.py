@@ -121,10 +121,14 @@ class ClusterClient:
         """Change an object."""
         return await self._request("PATCH", path, body=body, kind=kind.value, query=query)
 
-    async def delete(self, path: str) -> None:
-        """Delete an object; deleting what is not there is no error."""
+    async def delete(self, path: str, *, version: int | None = None) -> None:
+        """Delete an object; deleting what is not there is no error.
+
+        With a resource version, raises ConflictError where the object has another one.
+        """
+        body = {"preconditions": {"resourceVersion": str(version)}} if version else None
         try:
-            await self._request("DELETE", path)
+            await self._request("DELETE", path, body=body)
         except NotFoundError:
             return
 

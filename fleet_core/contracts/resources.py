@@ -25,6 +25,8 @@ from fleet_core.contracts.states import Message
 API_GROUP: Final = "fleet.nationtech.io"
 API_VERSION: Final = "fleet.nationtech.io/v1alpha1"
 FINALIZER: Final = "fleet.nationtech.io/finalizer"
+MIRROR_ANNOTATION: Final = "fleet.nationtech.io/mirror-of"
+"""On a Deployment in a bucket: it is held elsewhere, and the bucket only shows it."""
 DEPLOYMENT_KIND: Final = "Deployment"
 DEFAULT_NAMESPACE: Final = "default"
 

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fleet_core.contracts.base import decode, encode
-from fleet_core.contracts.buckets import DEPLOYMENTS, resource_key
-from fleet_core.contracts.resources import Deployment
-from fleet_core.errors import ConflictError, FleetError, InvalidInputError
-from fleet_core.messaging import KvBucket
+from fleet_core.contracts.base import encode
+from fleet_core.contracts.rollouts import COMMANDS_ANNOTATION
+from fleet_core.errors import ConflictError, FleetError, RefusedError
 from fleet_core.operations.plans import TargetResult
 from fleet_core.operations.replies import failed
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from fleet_core.contracts.resources import Deployment
+    from fleet_core.operations.deployment_stores import Stored
     from fleet_core.operations.live import LiveFleet
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A Deployment as it is stored."""
-
-    revision: int
-    deployment: Deployment | None
-    """None where what is stored breaks the contract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +47,7 @@ class Change:
 
 async def read_stored(fleet: LiveFleet, namespace: str, name: str) -> Stored | None:
     """Return what is stored of a Deployment; None if nothing is."""
-    entry = await KvBucket(fleet.connection, DEPLOYMENTS.name).get(resource_key(namespace, name))
-    if entry is None:
-        return None
-    try:
-        return Stored(entry.revision, decode(Deployment, entry.value))
-    except InvalidInputError:
-        return Stored(entry.revision, None)
+    return await fleet.deployments.read(namespace, name)
 
 
 def merged(new: Deployment, old: Deployment | None, now: datetime) -> Deployment:
@@ -70,6 +55,7 @@ def merged(new: Deployment, old: Deployment | None, now: datetime) -> Deployment
 
     As in Kubernetes, the generation counts changes of the spec; metadata alone does not move it.
     """
+    known: dict[str, Any]
     if old is None:
         known = {"generation": 1, "creation_timestamp": now.replace(microsecond=0)}
     else:
@@ -78,20 +64,27 @@ def merged(new: Deployment, old: Deployment | None, now: datetime) -> Deployment
             "generation": max(1, old.metadata.generation + moved),
             "creation_timestamp": old.metadata.creation_timestamp,
         }
+        told = old.metadata.annotations.get(COMMANDS_ANNOTATION)
+        if told is not None:
+            # What people told the rollout stands beside what they apply.
+            annotations = {COMMANDS_ANNOTATION: told, **new.metadata.annotations}
+            known["annotations"] = annotations
     return new.model_copy(update={"metadata": new.metadata.model_copy(update=known)})
 
 
 async def carry_out(fleet: LiveFleet, change: Change) -> TargetResult:
     """Write or delete a Deployment, unless somebody else wrote it since the plan was made."""
-    bucket = KvBucket(fleet.connection, DEPLOYMENTS.name)
-    key = resource_key(change.namespace, change.name)
+    store = fleet.deployments
     try:
+        await store.check()
         if change.after is None:
-            await bucket.delete(key, change.before.revision if change.before else None)
+            await store.delete(change.namespace, change.name, change.before)
         elif change.before is None:
-            await bucket.create(key, encode(change.after))
+            await store.create(change.after)
         else:
-            await bucket.update(key, encode(change.after), change.before.revision)
+            await store.update(change.after, change.before)
+    except RefusedError as error:
+        return failed(change.target, error)
     except FleetError as error:
         return await _judged(fleet, change, error)
     return _done(change)

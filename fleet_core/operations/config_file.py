@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet_core.errors import InvalidInputError, NotFoundError
-from fleet_core.operations.contexts import Context, read_urls
+from fleet_core.operations.contexts import ClusterAccess, Context, read_urls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +131,10 @@ def _parse_views(document: Mapping[str, Any]) -> Mapping[str, str]:
     return {digit: _typed(views, digit, str, "", "views.") for digit in views}
 
 
-_KEYS: Final = {"nats", "user", "password", "token", "production", "read-only"}
+_KEYS: Final = {
+    *("nats", "user", "password", "token", "production", "read-only"),
+    *("kubeconfig", "kube-context"),
+}
 
 
 def _parse_context(name: str, table: Mapping[str, Any]) -> Context:
@@ -154,8 +157,17 @@ def _parse_context(name: str, table: Mapping[str, Any]) -> Context:
         # Whoever does not say otherwise only looks at production.
         read_only=_typed(table, "read-only", bool, production, place),
         read_only_by_word=bool(table.get("read-only", False)),
+        cluster=_parse_cluster(table, place),
         arguments=("--context", name),
     )
+
+
+def _parse_cluster(table: Mapping[str, Any], place: str) -> ClusterAccess | None:
+    kubeconfig = _typed(table, "kubeconfig", str, None, place)
+    context = _typed(table, "kube-context", str, None, place)
+    if kubeconfig is None and context is None:
+        return None
+    return ClusterAccess(str(Path(kubeconfig).expanduser()) if kubeconfig else None, context)
 
 
 def _only_known(table: Mapping[str, Any], known: set[str], place: str) -> None:

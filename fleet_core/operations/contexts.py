@@ -9,9 +9,20 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from fleet_core.errors import InvalidInputError, RefusedError
 
 if TYPE_CHECKING:
-    from fleet_core.messaging import ConnectionSettings
+    from fleet_core.messaging import Connection, ConnectionSettings
+    from fleet_core.operations.deployment_stores import DeploymentStore
 
 SCHEMES: Final = ("nats", "tls", "ws", "wss")
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAccess:
+    """A Kubernetes cluster, as a config file names it."""
+
+    kubeconfig: str | None = None
+    """None: the one that kubectl uses."""
+    context: str | None = None
+    """None: the kubeconfig's current one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,8 @@ class Context:
     read_only: bool = False
     read_only_by_word: bool = False
     """The config file says so: no flag lifts it. Production's default can be lifted."""
+    cluster: ClusterAccess | None = None
+    """The cluster that holds the Deployments, where people may change them through it."""
     arguments: tuple[str, ...] = ()
     """What names this context on a ``fleet`` command line."""
 
@@ -53,6 +66,23 @@ class Context:
             user=self.user,
             password=self.password,
             token=self.token,
+        )
+
+    def deployment_store(self, connection: Connection) -> DeploymentStore:
+        """Return where Deployments are read and written."""
+        if self.cluster is None:
+            from fleet_core.operations.deployment_stores import (  # noqa: PLC0415 - imports nats
+                KvDeploymentStore,
+            )
+
+            return KvDeploymentStore(connection)
+        from fleet_core.cluster.settings import ClusterSettings  # noqa: PLC0415 - seldom needed
+        from fleet_core.operations.cluster_deployments import (  # noqa: PLC0415 - as above
+            ClusterDeploymentStore,
+        )
+
+        return ClusterDeploymentStore(
+            ClusterSettings(self.cluster.kubeconfig, self.cluster.context)
         )
 
     def refuse_if_read_only(self, operation: str) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from fleet_core.messaging import Connection, LinkStatus
     from fleet_core.operations.contexts import Context
+    from fleet_core.operations.deployment_stores import DeploymentStore
     from fleet_core.view import FleetView
 
 _log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class LiveFleet:
         self.context = context
         self.connection = connection
         self.requests = RequestClient(connection)
+        self._deployments: DeploymentStore | None = None
         self.buckets = frozenset(buckets)
         """What feeds the read model."""
         self._freshness = Freshness.of(self.buckets)
@@ -107,6 +109,13 @@ class LiveFleet:
         if self._view is None:
             raise BrokenError("this fleet was opened without a read model")
         return self._view
+
+    @property
+    def deployments(self) -> DeploymentStore:
+        """Where Deployments are read and written."""
+        if self._deployments is None:
+            self._deployments = self.context.deployment_store(self.connection)
+        return self._deployments
 
     @property
     def has_view(self) -> bool:
@@ -178,6 +187,8 @@ class LiveFleet:
         if self._supervisor is not None:
             self._supervisor.cancel()
             await asyncio.gather(self._supervisor, return_exceptions=True)
+        if self._deployments is not None:
+            await self._deployments.close()
         await self.connection.close()
 
     async def _supervise(self) -> None:

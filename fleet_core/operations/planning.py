@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 async def plan_apply(fleet: LiveFleet, request: Request) -> Plan:
     """Return the plan of `Apply`."""
+    await fleet.deployments.check()
     source = request.source or "-"
     # Two megabytes of YAML take most of a second: not on the event loop.
     manifests = await asyncio.to_thread(read_manifests, request.manifest, source)
@@ -47,6 +48,7 @@ async def plan_apply(fleet: LiveFleet, request: Request) -> Plan:
 
 async def plan_delete(fleet: LiveFleet, request: Request) -> Plan:
     """Return the plan of `Delete`; raises NotFoundError where nothing is stored."""
+    await fleet.deployments.check()
     name = targets.deployment_name(request)
     stored = await read_stored(fleet, request.namespace, name)
     if stored is None:

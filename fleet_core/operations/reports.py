@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from fleet_core.contracts.resources import MIRROR_ANNOTATION
 from fleet_core.contracts.rollouts import COMMANDS_ANNOTATION
 from fleet_core.errors import NotFoundError
 from fleet_core.view import Health
@@ -78,7 +79,8 @@ def deployment_manifest(row: DeploymentRow) -> Record:
     record = row.resource.model_dump(mode="json", by_alias=True)
     for name in ("generation", "creationTimestamp"):
         record["metadata"].pop(name, None)
-    record["metadata"]["annotations"].pop(COMMANDS_ANNOTATION, None)
+    for name in (COMMANDS_ANNOTATION, MIRROR_ANNOTATION):
+        record["metadata"]["annotations"].pop(name, None)
     return record
 
 

@@ -7,10 +7,12 @@ import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
-from fleet_core.contracts.base import canonical_json
+from fleet_core.contracts.base import canonical_json, encode
+from fleet_core.contracts.buckets import CONTROL_PLANE, HOLDER_KEY
 from fleet_core.contracts.devices import DEFAULT_HEARTBEAT_INTERVAL_S
+from fleet_core.contracts.resources import HeldBy, Holder
 from fleet_core.errors import CannotConnectError, FleetError
-from fleet_core.messaging import LinkState, connect, ensure_audit_stream, ensure_buckets
+from fleet_core.messaging import KvBucket, LinkState, connect, ensure_audit_stream, ensure_buckets
 from fleet_core.operator.controller import Operator, OperatorOptions
 from fleet_core.operator.kv_resources import KvResourceStore
 from fleet_core.operator.refusals import Refusals
@@ -54,12 +56,14 @@ async def serve(
         options = OperatorOptions(heartbeat_interval_s=heartbeat_interval_s)
         operator = Operator(connection, store, refusals=refusals, options=options)
         async with asyncio.TaskGroup() as group:
-            group.create_task(_keep_buckets(connection), name="operator-buckets")
+            group.create_task(
+                _keep_buckets(connection, holds=cluster is None), name="operator-buckets"
+            )
             group.create_task(operator.run(), name="operator")
             group.create_task(_tell_readiness(connection, operator), name="operator-readiness")
 
 
-async def _keep_buckets(connection: Connection) -> None:
+async def _keep_buckets(connection: Connection, *, holds: bool) -> None:
     """Create what is missing, at each connection: the server may have lost its store."""
     connected = asyncio.Event()
 
@@ -76,23 +80,33 @@ async def _keep_buckets(connection: Connection) -> None:
         while True:
             await connected.wait()
             connected.clear()
-            await _create_until_done(connection)
+            await _create_until_done(connection, holds=holds)
     finally:
         forget()
 
 
-async def _create_until_done(connection: Connection) -> None:
+async def _create_until_done(connection: Connection, *, holds: bool) -> None:
     delay_s = _FIRST_DELAY_S
     while connection.is_connected:
         try:
             await ensure_buckets(connection)
             await ensure_audit_stream(connection)
+            if holds:
+                await _say_who_holds(connection)
         except FleetError as error:
             _log.warning("the buckets cannot be created: %s", error)
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
         else:
             return
+
+
+async def _say_who_holds(connection: Connection) -> None:
+    """Tell everybody that the buckets hold the Deployments, and not a cluster (any more)."""
+    bucket, holder = KvBucket(connection, CONTROL_PLANE.name), encode(Holder(held_by=HeldBy.NATS))
+    known = await bucket.get(HOLDER_KEY)
+    if known is None or known.value != holder:
+        await bucket.put(HOLDER_KEY, holder)
 
 
 async def _tell_readiness(connection: Connection, operator: Operator) -> None:

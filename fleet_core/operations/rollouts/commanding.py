@@ -65,6 +65,7 @@ class RolloutOperation(Operation):
 
     async def plan(self, fleet: LiveFleet, request: Request) -> Plan:
         """Plan it, from how far the rollout is now."""
+        await fleet.deployments.check()
         name = targets.deployment_name(request)
         stored = await read_stored(fleet, request.namespace, name)
         if stored is None or stored.deployment is None:

@@ -50,6 +50,7 @@ class Undo(Apply):
 
     async def plan(self, fleet: LiveFleet, request: Request) -> Plan:
         """Plan it as the apply of the version that is meant."""
+        await fleet.deployments.check()
         name = targets.deployment_name(request)
         stored = await read_stored(fleet, request.namespace, name)
         if stored is None or stored.deployment is None:

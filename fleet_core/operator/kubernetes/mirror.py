@@ -21,7 +21,7 @@ from fleet_core.contracts.buckets import (
     resource_key,
     revision_key,
 )
-from fleet_core.contracts.resources import API_GROUP, Deployment, HeldBy, Holder
+from fleet_core.contracts.resources import MIRROR_ANNOTATION, Deployment, HeldBy, Holder
 from fleet_core.errors import FleetError, InvalidInputError
 from fleet_core.messaging import KvBucket, KvFeed
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-MIRROR_ANNOTATION: Final = f"{API_GROUP}/mirror-of"
-"""On a Deployment in a bucket: it is held elsewhere."""
 _BUCKETS: Final = (DEPLOYMENTS.name, DEPLOYMENT_STATUS.name, DEPLOYMENT_REVISIONS.name)
 _RETRY_S: Final = 1.0
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from fleet_core.contracts.base import canonical_json, decode
-from fleet_core.contracts.resources import API_GROUP, Deployment, DeploymentStatus
+from fleet_core.contracts.resources import API_GROUP, DeploymentStatus
 from fleet_core.contracts.rollouts import Revision
 from fleet_core.contracts.scores import Score, spec_hash
 from fleet_core.errors import InvalidInputError
@@ -17,29 +17,6 @@ DEPLOYMENT_LABEL: Final = f"{API_GROUP}/deployment"
 """On a ControllerRevision: the Deployment that it is a version of."""
 GENERATION_ANNOTATION: Final = f"{API_GROUP}/generation"
 CREATED_ANNOTATION: Final = f"{API_GROUP}/created-at"
-_METADATA: Final = ("name", "namespace", "generation", "labels", "creationTimestamp")
-
-
-def read_deployment(item: dict[str, Any]) -> Deployment:
-    """Return a Deployment; of its metadata what the fleet knows, of its annotations its own.
-
-    Raises:
-        InvalidInputError: it is not what the model says.
-    """
-    metadata = item["metadata"]
-    known = {name: metadata[name] for name in _METADATA if name in metadata}
-    annotations = {
-        name: value
-        for name, value in (metadata.get("annotations") or {}).items()
-        if name.startswith(f"{API_GROUP}/")
-    }
-    document = {
-        "apiVersion": item.get("apiVersion"),
-        "kind": item.get("kind"),
-        "metadata": {**known, "annotations": annotations},
-        "spec": item.get("spec"),
-    }
-    return decode(Deployment, canonical_json(document))
 
 
 def read_status(item: dict[str, Any]) -> DeploymentStatus | None:
@@ -55,7 +32,7 @@ def read_status(item: dict[str, Any]) -> DeploymentStatus | None:
 def revision_object(deployment: tuple[str, str], uid: str, revision: Revision) -> dict[str, Any]:
     """Return the ControllerRevision that keeps a version; the cluster removes it with its owner.
 
-    ``data`` can never be changed, so what changes when a version is taken up again stands beside.
+    ``data`` can never be changed; when and under which generation it was taken up stands beside.
     """
     namespace, name = deployment
     return {

@@ -7,7 +7,6 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet_core.cluster import paths
-from fleet_core.cluster.client import Patch
 from fleet_core.cluster.known import version_of
 from fleet_core.cluster.watching import ClusterWatch, Kind
 from fleet_core.contracts.base import encode
@@ -138,9 +137,10 @@ class KubernetesResourceStore:
         try:
             await self._client.create(paths.revisions(key[0]), body)
         except ConflictError:
-            del body["data"]  # It is the same: its hash is in the name.
-            path = paths.revision(key[0], body["metadata"]["name"])
-            await self._client.patch(path, body, Patch.MERGE)
+            # It is there under an older number, and a server takes even the same data, written in
+            # another order, for a change of what can never be changed.
+            await self.forget_revision(key, revision.spec_hash)
+            await self._client.create(paths.revisions(key[0]), body)
         self._mirror.set_revision(key, revision)
 
     async def forget_revision(self, key: ResourceKey, spec_hash: str) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fleet_core.cluster.known import key_of, uid_of, version_of
+from fleet_core.cluster.objects import read_deployment
 from fleet_core.contracts.base import encode
 from fleet_core.contracts.crds.definitions import DEPLOYMENTS_PLURAL, DEVICES_PLURAL
 from fleet_core.contracts.resources import FINALIZER
 from fleet_core.errors import InvalidInputError
 from fleet_core.operator.kubernetes.reading import (
     given_labels,
-    read_deployment,
     read_revision,
     read_status,
 )
