@@ -51,6 +51,8 @@ NEVER_BLOCKING = ["fleet_core.messaging", "fleet_core.operator", "fleet_core.vie
 """What reads a file, sleeps or waits for a lock in here, on an event loop, fails the test."""
 
 
+# xdist reads the groups in this same hook: unless ours is first, it sees none and says nothing.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give a unit test its two seconds; a property test, which is a hundred of them, has ten.
 
@@ -66,7 +68,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.nodeid.startswith(UNITS):
             item.add_marker(pytest.mark.unit)
             if not getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
-                item.add_marker(pytest.mark.timeout(UNIT_TIMEOUT_S))
+                # Not its fixtures': the last test of a worker takes an API server down.
+                item.add_marker(pytest.mark.timeout(UNIT_TIMEOUT_S, func_only=True))
 
 
 def pytest_configure() -> None:
