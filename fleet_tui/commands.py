@@ -86,6 +86,36 @@ def _delete(app: FleetApp, typed: Location) -> None:
     app.start("delete", request)
 
 
+def _telling(verb: str) -> Callable[[FleetApp, Location], None]:
+    """Return what tells the rollout of the Deployment that is named to do something."""
+
+    def tell(app: FleetApp, typed: Location) -> None:
+        place, _, more = typed.argument.partition(" ")
+        namespace, slash, name = place.rpartition("/")
+        fully = verb == "promote" and more == "--fully"
+        if not name or (more and not fully):
+            raise InvalidInputError(f"{verb}: expected a deployment's name alone")
+        request = Request(
+            namespace=namespace if slash else "default", deployment=name, everything=fully
+        )
+        app.start(f"rollout-{verb}", request)
+
+    return tell
+
+
+def _undo(app: FleetApp, typed: Location) -> None:
+    place, _, number = typed.argument.partition(" ")
+    namespace, slash, name = place.rpartition("/")
+    if not name or (number and not number.isdecimal()):
+        raise InvalidInputError("undo: expected a deployment's name, and a revision's number")
+    request = Request(
+        namespace=namespace if slash else "default",
+        deployment=name,
+        revision=int(number) if number else None,
+    )
+    app.start("rollout-undo", request)
+
+
 def _apply(app: FleetApp, typed: Location) -> None:
     if app.options.restricted:
         raise RefusedError(
@@ -123,11 +153,38 @@ COMMANDS: Final = (
         "the devices that should run it, and how they stand",
         _devices_of,
     ),
+    Command("pause", (), "pause [NAMESPACE/]NAME", "start no more devices", _telling("pause")),
+    Command("resume", (), "resume [NAMESPACE/]NAME", "go on with a rollout", _telling("resume")),
+    Command(
+        "promote",
+        (),
+        "promote [NAMESPACE/]NAME [--fully]",
+        "take the present batch as good",
+        _telling("promote"),
+    ),
+    Command("abort", (), "abort [NAMESPACE/]NAME", "end a rollout as it is", _telling("abort")),
+    Command(
+        "revert",
+        (),
+        "revert [NAMESPACE/]NAME",
+        "have all run the version before",
+        _telling("revert"),
+    ),
+    Command(
+        "undo", (), "undo [NAMESPACE/]NAME [REVISION]", "apply an earlier version again", _undo
+    ),
     Command("sort", (), "sort COLUMN [asc|desc]", "sort the table", _sort),
     Command("quit", ("q", "q!", "exit"), "quit", "leave", _quit),
 )
 
-_DEPLOYMENT_AT: Final = {"redeploy": 0, "delete": 0, "deployment": 0, "exec": 1}
+_ROLLOUT_WORDS: Final = ("history", "pause", "resume", "promote", "abort", "revert", "undo")
+_DEPLOYMENT_AT: Final = {
+    "redeploy": 0,
+    "delete": 0,
+    "deployment": 0,
+    "exec": 1,
+    **dict.fromkeys(_ROLLOUT_WORDS, 0),
+}
 """At which word of a command's argument the name of a deployment stands."""
 _BY_NAME: Final = {
     name: command for command in COMMANDS for name in (command.name, *command.aliases)

@@ -62,6 +62,13 @@ VIEWS: Final = (
         root=True,
     ),
     ViewKind(
+        "rollouts",
+        ("ro",),
+        "how far each new version is, batch by batch",
+        f"{_SCREENS}.rollouts:RolloutsScreen",
+        root=True,
+    ),
+    ViewKind(
         "jobs",
         (),
         "what was started in this session",
@@ -82,6 +89,13 @@ VIEWS: Final = (
         "a log, followed",
         f"{_SCREENS}.logs:LogsScreen",
         argument="DEVICE[,DEVICE…] [DEPLOYMENT [CONTAINER]]",
+    ),
+    ViewKind(
+        "history",
+        ("revisions",),
+        "a Deployment's versions, and what is different in each",
+        f"{_SCREENS}.revisions:RevisionsScreen",
+        argument="[NAMESPACE/]NAME",
     ),
     ViewKind(
         "yaml",

@@ -20,12 +20,13 @@ from fleet_core.operations.rollouts.words import (
     images,
     newest_first,
     phase_words,
+    place_words,
     ref_words,
+    revision_diff,
     since,
     soak_left_s,
     why,
 )
-from fleet_core.operations.yaml_text import yaml_diff
 
 if TYPE_CHECKING:
     import argparse
@@ -69,9 +70,7 @@ async def history(options: argparse.Namespace) -> int:
     output = Output()
     if options.revision is not None:
         chosen = chosen_revision(revisions, row.spec_hash, options.revision)
-        present = row.resource.spec.score.model_dump(mode="json", by_alias=True)
-        earlier = chosen.score.model_dump(mode="json", by_alias=True)
-        output.lines(yaml_diff(present, earlier, f"{row.namespace}/{row.name}"))
+        output.lines(revision_diff(chosen, row.resource))
     elif options.output in ("json", "yaml"):
         records = [each.model_dump(mode="json", by_alias=True) for each in revisions]
         (output.json if options.output == "json" else output.yaml)(records)
@@ -168,16 +167,11 @@ def _batch_row(batch: BatchStatus, resource: Deployment, now_s: float) -> tuple[
 
 
 def _history_row(revision: Revision, row: DeploymentRow, now_s: float) -> tuple[str, ...]:
-    rollout = row.status.rollout
-    stable = rollout.stable if rollout is not None else None
-    now = "applied" if revision.spec_hash == row.spec_hash else ""
-    if stable is not None and stable.spec_hash == revision.spec_hash:
-        now = "applied" if now else "before"
     return (
         str(revision.number),
         revision.spec_hash,
         duration_text(max(0.0, now_s - revision.created_at.timestamp())),
-        now or "-",
+        place_words(revision, row) or "-",
         images(revision),
     )
 

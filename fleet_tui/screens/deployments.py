@@ -22,6 +22,9 @@ class DeploymentsScreen(TableScreen):
         Binding("ctrl+d", "delete", "Delete", id="deployment.delete"),
         Binding("y", "yaml", "YAML", id="deployment.yaml"),
         Binding("e", "edit", "Edit", id="deployment.edit"),
+        Binding("o", "rollout", "Rollout", id="deployment.rollout"),
+        Binding("H", "history", "History", id="deployment.history"),
+        Binding("U", "undo", "Undo", show=False, id="deployment.undo"),
     ]
 
     view_name = "deployments"
@@ -61,3 +64,22 @@ class DeploymentsScreen(TableScreen):
         key = self.table.cursor_key
         if key is not None:
             self.fleet_app.edit_deployment(key)
+
+    def action_rollout(self) -> None:
+        """Show how far the rollout of the Deployment under the cursor is."""
+        key = self.table.cursor_key
+        if key is not None:
+            self.fleet_app.go(f"rollouts /name={key.partition('/')[2]}")
+
+    def action_history(self) -> None:
+        """Show the versions of the Deployment under the cursor."""
+        key = self.table.cursor_key
+        if key is not None:
+            self.fleet_app.go(f"history {key}")
+
+    def action_undo(self) -> None:
+        """Go back to the version before, once its plan is confirmed."""
+        key = self.table.cursor_key
+        if key is not None:
+            namespace, _, name = key.partition("/")
+            self.fleet_app.start("rollout-undo", Request(namespace=namespace, deployment=name))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet_core.operations.record_filters import matching_deployments
+from fleet_core.operations.rollouts.words import phase_words
 from fleet_tui.sources.record_source import RecordSource
+from fleet_tui.sources.rollout_source import PHASE_STYLES
 from fleet_tui.table import Column, Sort, span_text
 from fleet_tui.widgets.bars import bar_text
 
@@ -30,6 +32,7 @@ class DeploymentSource(RecordSource["DeploymentRow"]):
         Column("pending", "PEND", 6, align="right"),
         Column("failed", "FAIL", 6, align="right"),
         Column("offline", "OFFL", 6, align="right"),
+        Column("rollout", "ROLLOUT", 11, flex=3, max_width=26),
         Column("generation", "GEN", 5, align="right"),
         Column("age", "AGE", 4, align="right"),
         Column("selector", "SELECTOR", 10, flex=3, max_width=60),
@@ -71,7 +74,7 @@ class DeploymentSource(RecordSource["DeploymentRow"]):
         """Return the cells of a Deployment."""
         counts, wanted = record.aggregate, record.resource.metadata.generation
         behind = record.observed_generation != wanted
-        error = counts.last_error
+        error, rollout = counts.last_error, record.status.rollout
         created_s = _created_s(record)
         name = record.name if record.namespace == "default" else f"{record.namespace}/{record.name}"
         return (
@@ -82,6 +85,7 @@ class DeploymentSource(RecordSource["DeploymentRow"]):
             _count(counts.pending, "pending"),
             _count(counts.failed, "failed"),
             _count(counts.offline, "offline"),
+            (phase_words(rollout), PHASE_STYLES[rollout.phase] if rollout is not None else "dim"),
             (f"{wanted}{'*' if behind else ''}", "warning" if behind else "text"),
             (span_text(self.clock() - created_s if created_s else None), "dim"),
             (record.selector, "dim"),

@@ -12,6 +12,7 @@ from fleet_core.view import FleetView
 NOW_S = 1_800_000_000.0
 HASH = "0123456789abcdef"
 BUCKETS = (
+    "deployment-revisions",
     "deployments",
     "deployment-status",
     "device-info",

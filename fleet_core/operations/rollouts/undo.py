@@ -36,7 +36,7 @@ class Undo(Apply):
     id: ClassVar = "rollout-undo"
     title: ClassVar = "Undo"
     help: ClassVar = "apply an earlier version again, by the same rollout as any other change"
-    key: ClassVar = "u"
+    key: ClassVar = "U"
     group: ClassVar = "rollout"
     parameters: ClassVar[tuple[Parameter, ...]] = (
         parameters.DEPLOYMENT,

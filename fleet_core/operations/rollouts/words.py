@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet_core.contracts.rollouts import BatchPhase, RolloutPhase
+from fleet_core.operations.yaml_text import yaml_diff
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from fleet_core.contracts.resources import Deployment
+    from fleet_core.contracts.resources import Condition, Deployment
     from fleet_core.contracts.rollouts import BatchStatus, Revision, RevisionRef, RolloutStatus
+    from fleet_core.view import DeploymentRow
 
 STOPPED = (RolloutPhase.PAUSED, RolloutPhase.ABORTED, RolloutPhase.REVERTED)
 """Phases in which a person is wanted, or was at work."""
@@ -66,3 +68,29 @@ def since(moment: datetime | None, now_s: float) -> float | None:
 def newest_first(revisions: Sequence[Revision]) -> list[Revision]:
     """Return versions by their numbers, the newest first."""
     return sorted(revisions, key=lambda revision: -revision.number)
+
+
+def condition_lines(conditions: Sequence[Condition]) -> list[str]:
+    """Return conditions as lines: type, status, reason, message."""
+    return [
+        f"{condition.type:<12} {condition.status} {condition.reason} {condition.message}".rstrip()
+        for condition in conditions
+    ]
+
+
+def place_words(revision: Revision, row: DeploymentRow | None) -> str:
+    """Return what a version is now: ``applied``, ``before`` (devices run it), or nothing."""
+    if row is None:
+        return ""
+    if row.spec_hash == revision.spec_hash:
+        return "applied"
+    rollout = row.status.rollout
+    stable = rollout.stable if rollout is not None else None
+    return "before" if stable is not None and stable.spec_hash == revision.spec_hash else ""
+
+
+def revision_diff(revision: Revision, resource: Deployment) -> tuple[str, ...]:
+    """Return what going back to a version would change of the score that is applied."""
+    present = resource.spec.score.model_dump(mode="json", by_alias=True)
+    earlier = revision.score.model_dump(mode="json", by_alias=True)
+    return yaml_diff(present, earlier, f"{resource.metadata.namespace}/{resource.metadata.name}")
