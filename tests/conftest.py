@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import settings
 
 from tests.support import kubernetes, podman
 from tests.support.kubernetes import KubernetesMachine
@@ -70,6 +71,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if not getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
                 # Not its fixtures': the last test of a worker takes an API server down.
                 item.add_marker(pytest.mark.timeout(UNIT_TIMEOUT_S, func_only=True))
+
+
+# The machines are noisy: how long an example takes says nothing of it.
+settings.register_profile("fleet", deadline=None)
+settings.load_profile("fleet")
 
 
 def pytest_configure() -> None:

@@ -29,6 +29,8 @@ _SERVER_TIMEOUT_S: Final = 300
 _CLIENT_TIMEOUT_S: Final = 330
 """A watch that the server has forgotten ends by itself."""
 _END_DEADLINE_S: Final = 5.0
+_CLOSING_S: Final = 0.25
+"""What aiohttp's own documentation asks to wait for the end of TLS connections."""
 _RESTART_S: Final = 2.0
 
 
@@ -66,13 +68,17 @@ class KopfThread:
         logging.getLogger("kopf").setLevel(logging.ERROR)
 
         try:
-            kopf.run(
+            watching = kopf.operator(
                 registry=self._registry(kopf),
                 settings=_settings(kopf),
                 standalone=True,
                 clusterwide=True,
                 stop_flag=self._stop,
             )
+            with asyncio.Runner() as runner:
+                runner.run(watching)
+                # aiohttp closes its connections a moment after it was told to.
+                runner.run(asyncio.sleep(_CLOSING_S))
         except Exception:  # noqa: BLE001 - whatever it is, the watch is started again
             _log.exception("kopf failed")
         finally:
