@@ -36,6 +36,7 @@ _FUNCTIONS: Final = {"logs": "logs:logs", "exec": "exec:execute"}
 GROUPS: Final = {"rollout": "watch, steer and undo what reaches devices in stages"}
 """What sub-commands that have sub-commands are about."""
 DEMO_HELP: Final = "run a whole fleet on this machine, until ctrl+c"
+_MAX_PORT: Final = 65_535
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -210,6 +211,18 @@ class _Builder:
             help="how often devices send a sign of life "
             f"(default: {DEFAULT_HEARTBEAT_INTERVAL_S}; stale after 2.5, offline after 10 of them)",
         )
+        operator.add_argument(
+            "--listen",
+            type=_address,
+            metavar="HOST:PORT",
+            help="answer /healthz, /readyz and /metrics (Prometheus) there, by HTTP",
+        )
+        operator.add_argument(
+            "--log-format",
+            choices=("text", "json"),
+            default="text",
+            help="json: one object a line (default: text)",
+        )
         _add_cluster(operator)
         self._add("version", "print the version", "version:version")
         if with_demo:
@@ -326,6 +339,13 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= MAX_TIMEOUT_S:
         raise argparse.ArgumentTypeError(f"{text[:32]!r} is no number from 0 to {MAX_TIMEOUT_S}")
     return seconds
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 < int(port) <= _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected HOST:PORT, as 127.0.0.1:9100")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - as with any port of a server
 
 
 def _interval(text: str) -> int:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from fleet_core.cli import exit_codes
+from fleet_core.cli.json_logs import log_as_json
 from fleet_core.cli.output import Output, narrate
 from fleet_core.cli.sessions import context_of
 from fleet_core.errors import InvalidInputError
@@ -37,15 +38,19 @@ def _print_bundle(options: argparse.Namespace) -> int:
 
 async def _run(options: argparse.Namespace) -> NoReturn:
     """Run it; a signal ends it, and whatever it was doing is done by the next one."""
+    from fleet_core.operator.controller import OperatorOptions  # noqa: PLC0415 - only here
     from fleet_core.operator.service import serve  # noqa: PLC0415 - only where it runs
 
+    if options.log_format == "json":
+        log_as_json()
     cluster = _cluster(options)
     logging.getLogger("fleet_core.operator").setLevel(logging.INFO)
     settings = context_of(options).settings("fleet-operator")
     narrate(f"operator: NATS at {settings.where()}")
     if cluster is not None:
         narrate(f"operator: Deployments in {cluster.settings.where()}")
-    await serve(settings, heartbeat_interval_s=options.heartbeat_interval_s, cluster=cluster)
+    operator_options = OperatorOptions(heartbeat_interval_s=options.heartbeat_interval_s)
+    await serve(settings, operator_options, cluster=cluster, listen=options.listen)
     raise AssertionError("the operator ends by being cancelled")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -27,6 +27,8 @@ Object = dict[str, Any]
 
 REQUESTS_AT_ONCE: Final = 16
 REQUEST_TIMEOUT_S: Final = 15.0
+_CLOSE_TIMEOUT_S: Final = 2.0
+"""Requests under way may end within this: their connections are closed in order then."""
 _PAGE: Final = 500
 """Objects of a list that are asked for at a time, as kubectl does."""
 
@@ -53,6 +55,7 @@ class ClusterClient:
 
         self.access = access
         self._threads = threads
+        self._under_way: set[Future[Object]] = set()
         self._client: Any = kubernetes.client.ApiClient(access.configuration)
         self._refusal: Any = kubernetes.client.ApiException
 
@@ -68,6 +71,8 @@ class ClusterClient:
         try:
             access = await loop.run_in_executor(threads, load_access, settings)
             access.configuration.connection_pool_maxsize = REQUESTS_AT_ONCE
+            # Whoever asks tries again, and later: at once, three times, helps nobody.
+            access.configuration.retries = False
             return await loop.run_in_executor(threads, cls, access, threads)
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
@@ -80,8 +85,9 @@ class ClusterClient:
         await self.close()
 
     async def close(self) -> None:
-        """End it; requests under way run into their deadlines unheard."""
+        """End it; requests that take too long run into their deadlines unheard."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(wait, list(self._under_way), _CLOSE_TIMEOUT_S)
         self._client.rest_client.pool_manager.clear()
 
     @property
@@ -142,10 +148,11 @@ class ClusterClient:
         query: Mapping[str, str] | None = None,
     ) -> Object:
         given = [(name, value) for name, value in (query or {}).items() if value]
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._threads, self._send, method, path, body, kind, given
-        )
+        sent = self._threads.submit(self._send, method, path, body, kind, given)
+        # Whoever asked may be cancelled: the request ends by itself.
+        self._under_way.add(sent)
+        sent.add_done_callback(self._under_way.discard)
+        return await asyncio.wrap_future(sent)
 
     def _send(
         self, method: str, path: str, body: Any, kind: str, query: list[tuple[str, str]]

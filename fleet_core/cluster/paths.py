@@ -53,6 +53,11 @@ def events(namespace: str) -> str:
     return path_of("api", "v1", "namespaces", namespace, "events")
 
 
+def event(namespace: str, name: str) -> str:
+    """Return the path of an Event."""
+    return events(namespace) + path_of(name)
+
+
 def status_of(path: str) -> str:
     """Return the path of an object's status."""
     return path + path_of("status")

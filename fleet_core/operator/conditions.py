@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeGuard
 
 from fleet_core.contracts.resources import Condition, ConditionType
 from fleet_core.contracts.rollouts import RolloutPhase
+from fleet_core.operator.rollouts.commands import BY_PEOPLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from fleet_core.contracts.rollouts import RolloutStatus
 
 _STOPPED: Final = (RolloutPhase.ABORTED, RolloutPhase.REVERTED)
-_BY_PEOPLE: Final = ("PausedByUser", "PausedBySpec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _degraded(facts: Facts) -> _Word:
 def _was_paused_by_failure(rollout: RolloutStatus | None) -> TypeGuard[RolloutStatus]:
     if rollout is None or rollout.phase is not RolloutPhase.PAUSED:
         return False
-    return rollout.reason not in _BY_PEOPLE
+    return rollout.reason not in BY_PEOPLE
 
 
 def _paused(facts: Facts) -> _Word:

@@ -28,6 +28,8 @@ from fleet_core.operator.desired_writer import DesiredWriter
 from fleet_core.operator.device_writes import plan_device
 from fleet_core.operator.fleet import Fleet
 from fleet_core.operator.leaving import FORGET_AFTER_S, Leaving
+from fleet_core.operator.recovery import Recovery, stage_of
+from fleet_core.operator.resource_store import Presence
 from fleet_core.operator.status_writer import StatusWriter
 from fleet_core.operator.stored import EntryTaker, ManifestTaker, Stored
 from fleet_core.operator.takers import HeartbeatTaker, InfoTaker, StateTaker, Synced
@@ -91,6 +93,8 @@ class Operator:
         self._dirty: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._has_read_all = False
+        self._beat_s = self._clock.monotonic()
+        self.recovery = Recovery(since_s=self._beat_s)
         parts = (RESOURCES, *self._buckets())
         self._synced = Synced(parts, self._all_synced)
 
@@ -114,10 +118,22 @@ class Operator:
         """Whether it writes now: everything is known, and no other operator does."""
         return self.is_synced and self._store.may_write
 
+    @property
+    def silent_s(self) -> float:
+        """How long ago the operator's own beat was; it comes four times a second."""
+        return self._clock.monotonic() - self._beat_s
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What has not been read, or may have changed unseen: buckets, and ``deployments``."""
+        return self._synced.missing
+
     def report(self) -> dict[str, Any]:
         """Return how it is doing, for whoever asks."""
         return {
+            "stage": self.recovery.stage.value,
             "converged": self.is_synced and not self._dirty,
+            "converged_after_s": self.recovery.converged_after_s,
             "writes": self.writes,
             "deployments": len(self.fleet.wants.by_key),
             "devices": len(list(self.fleet.wants.devices)),
@@ -181,6 +197,16 @@ class Operator:
 
     # Devices
 
+    def presence(self, device: str) -> Presence:
+        """Return what is known of a device's signs of life."""
+        liveness = self.fleet.liveness
+        return Presence(liveness.is_online(device), liveness.seen_s.get(device))
+
+    @property
+    def heard_at_s(self) -> Mapping[str, float]:
+        """When the server received each device's last sign of life, Unix seconds."""
+        return self.fleet.liveness.seen_s
+
     def _buckets(self) -> tuple[str, ...]:
         return tuple(
             spec.name
@@ -196,7 +222,9 @@ class Operator:
     def _takers(self) -> dict[str, FeedHandler]:
         fleet, synced = self.fleet, self._synced
         takers: dict[str, Any] = {
-            DEVICE_INFO.name: InfoTaker(fleet, self._refusals, self._look_again_at),
+            DEVICE_INFO.name: InfoTaker(
+                fleet, self._refusals, self._look_again_at, self._store.on_device_info
+            ),
             DEVICE_HEARTBEAT.name: HeartbeatTaker(fleet, self._refusals),
             DEVICE_STATE.name: StateTaker(fleet, self._refusals),
             DESIRED_STATE.name: EntryTaker(self.stored, self._refusals, self._look_again_at),
@@ -263,10 +291,23 @@ class Operator:
                 plans[device] = plan
         return await self.writer.write(plans) if plans else set()
 
+    def _beat(self) -> None:
+        """Say that we live, and how far we have come."""
+        self._beat_s = self._clock.monotonic()
+        stage = stage_of(
+            synced=self.is_synced, may_write=self._store.may_write, busy=bool(self._dirty)
+        )
+        told = self.recovery.note(stage, self._beat_s)
+        if told:
+            _log.info("%s", told)
+
     async def _tick(self) -> None:
         """Let time pass, and write statuses that changed."""
         while True:
+            self._beat()
             self.fleet.tick(self._clock.now())
+            for device in self.fleet.take_presence_changes():
+                self._store.on_device_presence(device)
             if self.writes:
                 self.fleet.pass_time()
                 await self.statuses.write_due(self._now(), self._clock.monotonic())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
-    from fleet_core.contracts.resources import Condition, Deployment
+    from fleet_core.contracts.resources import Deployment
     from fleet_core.contracts.rollouts import RolloutStatus
     from fleet_core.contracts.states import DeploymentState
     from fleet_core.operator.aggregation import Report
@@ -41,10 +41,11 @@ class Fleet:
         """Deployments whose status has to go; as above."""
         self._deleted_names: set[str] = set()
         self._observed: dict[ResourceKey, int] = {}
-        self._conditions: dict[ResourceKey, list[Condition]] = {}
+        self._stored: dict[ResourceKey, DeploymentStatus] = {}
         self._told_labels: dict[str, Mapping[str, str]] = {}
         self._given_labels: dict[str, Mapping[str, str]] = {}
         self._refused: dict[ResourceKey, tuple[int, str]] = {}
+        self._came_or_went: set[str] = set()
 
     # Deployments
 
@@ -66,7 +67,7 @@ class Fleet:
             self._deleted_names.add(key[1])
         self.aggregation.tallies.pop(key, None)
         self.rollouts.drop(key)
-        for known in (self._observed, self._conditions, self._refused):
+        for known in (self._observed, self._stored, self._refused):
             known.pop(key, None)
         self.changed.discard(key)
         self.gone.add(key)
@@ -85,7 +86,7 @@ class Fleet:
 
     def take_status(self, key: ResourceKey, status: DeploymentStatus) -> set[str]:
         """Take a status that is stored; returns the devices that are to run something else."""
-        self._conditions[key] = status.conditions
+        self._stored[key] = status
         self._observed[key] = status.observed_generation
         self.changed.add(key)
         return self.rollouts.commit(key, status.rollout, self._labelled(key))
@@ -98,11 +99,15 @@ class Fleet:
         ``decided_from`` is how far the rollout was when it was decided: where it is another one by
         now, what was stored is superseded already.
         """
-        self._conditions[key] = status.conditions
+        self._stored[key] = status
         if self.rollouts.statuses.get(key) is not decided_from:
             self.changed.add(key)
             return set()
         return self.rollouts.commit(key, status.rollout, self._labelled(key))
+
+    def stored_status(self, key: ResourceKey) -> DeploymentStatus | None:
+        """Return the status that is stored, as far as we know."""
+        return self._stored.get(key)
 
     def is_known(self, key: ResourceKey) -> bool:
         """Tell whether a Deployment stands, in whatever shape."""
@@ -171,17 +176,25 @@ class Fleet:
     def heard(self, device: str, received_at_s: float, *, live: bool) -> None:
         """Take a sign of life."""
         if self.liveness.heard(device, received_at_s, live=live):
+            self._came_or_went.add(device)
             self._judge_device(device)
 
     def silence(self, device: str) -> None:
         """Forget a device's signs of life."""
         if self.liveness.forget(device):
+            self._came_or_went.add(device)
             self._judge_device(device)
 
     def tick(self, now_s: float) -> None:
         """Let time pass: devices that were silent for too long go offline."""
         for device in self.liveness.tick(now_s):
+            self._came_or_went.add(device)
             self._judge_device(device)
+
+    def take_presence_changes(self) -> set[str]:
+        """Return the devices that came or went since this was asked last."""
+        taken, self._came_or_went = self._came_or_went, set()
+        return taken
 
     def take_state(self, state: DeploymentState) -> None:
         """Take what a device observes of a deployment."""
@@ -204,11 +217,12 @@ class Fleet:
         aggregate = tally.aggregate() if tally is not None else Aggregate()
         rollout = self._proposed(key, now, told_at)
         generation, refused = self._refused.get(key, (self._observed.get(key, 0), ""))
+        before = self._stored.get(key)
         facts = Facts(aggregate, generation, rollout, refused, self._disputed_with(key))
         return DeploymentStatus(
             aggregate=aggregate,
             observed_generation=generation,
-            conditions=conditions(facts, self._conditions.get(key, ()), now),
+            conditions=conditions(facts, before.conditions if before is not None else (), now),
             rollout=rollout,
         )
 

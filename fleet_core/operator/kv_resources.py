@@ -21,9 +21,11 @@ from fleet_core.messaging import KvBucket, KvFeed
 from fleet_core.operator.kv_written import RevisionFeed, StatusFeed
 
 if TYPE_CHECKING:
+    from fleet_core.contracts.devices import DeviceInfo
     from fleet_core.contracts.resources import DeploymentStatus
     from fleet_core.contracts.rollouts import Revision
     from fleet_core.messaging import Connection
+    from fleet_core.operator.happenings import Happening
     from fleet_core.operator.refusals import Refusals
     from fleet_core.operator.resource_store import ResourceHandler, ResourceKey
 
@@ -88,6 +90,15 @@ class KvResourceStore:
         if name in self._revisions.stored:
             await self._revision_bucket.delete(name)
             self._revisions.stored.pop(name, None)
+
+    def tell(self, key: ResourceKey, happening: Happening) -> None:
+        """Nothing: the log has it."""
+
+    def on_device_info(self, device: str, info: DeviceInfo | None) -> None:
+        """Nothing: the bucket itself shows it."""
+
+    def on_device_presence(self, device: str) -> None:
+        """Nothing: the heartbeats themselves show it."""
 
     async def let_go(self, key: ResourceKey) -> None:
         """Delete what was written about a Deployment."""

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fleet_core.contracts.devices import DeviceInfo
     from fleet_core.contracts.resources import Deployment, DeploymentStatus
     from fleet_core.contracts.rollouts import Revision
     from fleet_core.errors import InvalidInputError
+    from fleet_core.operator.happenings import Happening
 
 ResourceKey = tuple[str, str]
 """Namespace and name."""
+
+
+class Presence(NamedTuple):
+    """What is known of a device's signs of life."""
+
+    online: bool
+    heard_at_s: float | None
+    """When the server received the last one, Unix seconds."""
 
 
 class ResourceHandler(Protocol):
@@ -52,6 +62,17 @@ class ResourceHandler(Protocol):
     def on_may_write(self) -> None:
         """From now on this operator writes: it is the only one, or the one before has left."""
 
+    def presence(self, device: str) -> Presence:
+        """Return what is known of a device's signs of life."""
+
+    @property
+    def heard_at_s(self) -> Mapping[str, float]:
+        """When the server received each device's last sign of life, Unix seconds."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether everything is known, and this operator may write."""
+
     def on_resources_stale(self, reason: str) -> None:
         """Changes may be missing from now on, until synced again."""
 
@@ -87,6 +108,15 @@ class ResourceStore(Protocol):
 
     async def forget_revision(self, key: ResourceKey, spec_hash: str) -> None:
         """Remove a version that is no longer kept."""
+
+    def tell(self, key: ResourceKey, happening: Happening) -> None:
+        """Tell people who look at a Deployment what happened, where there is a place for it."""
+
+    def on_device_info(self, device: str, info: DeviceInfo | None) -> None:
+        """A device says this of itself; None: somebody deleted what it said."""
+
+    def on_device_presence(self, device: str) -> None:
+        """A device has come or gone: `ResourceHandler.presence` says which."""
 
     async def let_go(self, key: ResourceKey) -> None:
         """Remove the status and all versions of a Deployment that was deleted.

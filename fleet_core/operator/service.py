@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from fleet_core.contracts.base import canonical_json, encode
 from fleet_core.contracts.buckets import CONTROL_PLANE, HOLDER_KEY
-from fleet_core.contracts.devices import DEFAULT_HEARTBEAT_INTERVAL_S
 from fleet_core.contracts.resources import HeldBy, Holder
-from fleet_core.errors import CannotConnectError, FleetError
+from fleet_core.errors import CannotConnectError, FleetError, InvalidInputError
 from fleet_core.messaging import KvBucket, LinkState, connect, ensure_audit_stream, ensure_buckets
 from fleet_core.operator.controller import Operator, OperatorOptions
 from fleet_core.operator.kv_resources import KvResourceStore
 from fleet_core.operator.refusals import Refusals
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from fleet_core.messaging import Connection, ConnectionSettings, LinkStatus, Message
     from fleet_core.operator.kubernetes.opening import ClusterOptions
     from fleet_core.operator.resource_store import ResourceStore
@@ -32,15 +33,18 @@ _LONGEST_DELAY_S: Final = 5.0
 
 async def serve(
     settings: ConnectionSettings,
+    options: OperatorOptions | None = None,
     *,
-    heartbeat_interval_s: int = DEFAULT_HEARTBEAT_INTERVAL_S,
     cluster: ClusterOptions | None = None,
+    listen: tuple[str, int] | None = None,
 ) -> None:
     """Run an operator against the Deployments in NATS, or in a cluster, until cancelled.
 
     It waits for NATS and the cluster for as long as that takes, now and after each outage.
+    ``listen`` is the host and port of its `probes`.
 
     Raises:
+        CannotConnectError: it cannot listen there.
         InvalidInputError: there is no way to the cluster: no configuration, or a wrong one.
     """
     async with AsyncExitStack() as stack:
@@ -53,14 +57,26 @@ async def serve(
             )
 
             store = await open_store(cluster, connection, refusals, stack)
-        options = OperatorOptions(heartbeat_interval_s=heartbeat_interval_s)
         operator = Operator(connection, store, refusals=refusals, options=options)
+        if listen is not None:
+            await stack.enter_async_context(_probes(operator, *listen))
         async with asyncio.TaskGroup() as group:
             group.create_task(
                 _keep_buckets(connection, holds=cluster is None), name="operator-buckets"
             )
             group.create_task(operator.run(), name="operator")
             group.create_task(_tell_readiness(connection, operator), name="operator-readiness")
+
+
+def _probes(operator: Operator, host: str, port: int) -> AbstractAsyncContextManager[None]:
+    try:
+        from fleet_core.operator.probes import probes  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise InvalidInputError(
+            f"this installation answers no HTTP: {error}",
+            remedy="pip install 'fleet-tui[operator]'",
+        ) from error
+    return probes(operator, host, port)
 
 
 async def _keep_buckets(connection: Connection, *, holds: bool) -> None:

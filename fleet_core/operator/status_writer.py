@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from fleet_core.errors import FleetError
+from fleet_core.operator.happenings import happenings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,7 @@ class StatusWriter:
         self._fleet.changed.discard(key)
         self._written_at[key] = monotonic_s
         decided_from = self._fleet.rollouts.statuses.get(key)
+        before = self._fleet.stored_status(key)
         status = self._fleet.status(key, now, self._stored.told_at_s)
         try:
             await self._write_revisions(key, status)
@@ -70,6 +72,10 @@ class StatusWriter:
                 self._fleet.changed.add(key)
             return
         self.written += 1
+        for happening in happenings(before, status):
+            level = logging.WARNING if happening.is_warning else logging.INFO
+            _log.log(level, "%s/%s: %s: %s", *key, happening.reason, happening.message)
+            self._store.tell(key, happening)
         if self._fleet.is_known(key):
             # Only what is stored counts: an operator that takes over decides from it.
             self._look_again(self._fleet.written(key, status, decided_from))

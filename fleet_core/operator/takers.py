@@ -30,10 +30,18 @@ _log = logging.getLogger(__name__)
 class InfoTaker:
     """Takes the labels that devices tell."""
 
-    def __init__(self, fleet: Fleet, refusals: Refusals, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        refusals: Refusals,
+        changed: Callable[[str], None],
+        said: Callable[[str, DeviceInfo | None], None],
+    ) -> None:
         self._fleet = fleet
         self._refusals = refusals
         self._changed = changed
+        self._said = said
+        """Called with all that a device says of itself; None once that was deleted."""
 
     def on_put(self, key: str, value: bytes, _revision: int, _received_at_s: float) -> None:
         """Take a device's labels; malformed ones leave the last good ones in force."""
@@ -46,6 +54,7 @@ class InfoTaker:
             return
         if self._fleet.set_labels(device, info.labels):
             self._changed(device)
+        self._said(device, info)
 
     def on_delete(self, key: str, _revision: int) -> None:
         """Forget a device's labels: it keeps what it runs, and counts nowhere."""
@@ -54,6 +63,14 @@ class InfoTaker:
         except InvalidInputError:
             return
         self._fleet.drop_labels(device)
+        self._said(device, None)
+
+    def on_vanished(self, key: str) -> None:
+        """Forget the labels of a device that nobody deleted: a lost store tells nobody to go."""
+        try:
+            self._fleet.drop_labels(parse_info_key(key))
+        except InvalidInputError:
+            return
 
 
 class HeartbeatTaker:
@@ -143,6 +160,11 @@ class Synced:
     def complete(self) -> bool:
         """Whether all of them have been."""
         return not self._missing
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The parts that have not been, by their names."""
+        return tuple(sorted(self._missing))
 
     def note(self, part: str) -> None:
         """A part was read completely."""

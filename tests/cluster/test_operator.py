@@ -47,6 +47,20 @@ async def devices(plant: Plant) -> None:
         await plant.device(device, site="berlin")
 
 
+async def reasons(kubernetes: KubernetesMachine, name: str) -> set[str]:
+    """The reasons of the Events about a Deployment."""
+    selector = f"--field-selector=involvedObject.name={name}"
+    text = await asyncio.to_thread(
+        kubernetes.kubectl, "get", "events", selector, "-o", "jsonpath={.items[*].reason}"
+    )
+    return set(text.split())
+
+
+async def device_labels(kubernetes: KubernetesMachine, name: str) -> dict[str, str]:
+    found = await asyncio.to_thread(kubernetes.get, "fleetdev", name)
+    return dict((found or {}).get("metadata", {}).get("labels") or {})
+
+
 async def running(plant: Plant, resource: Deployment) -> None:
     """All devices tell that they run it."""
     spec_hash = Want.of(resource).entry.spec_hash
@@ -202,6 +216,7 @@ async def test_one_bad_spec_is_told_and_the_others_go_on(
             return next((each["reason"] for each in told if each["type"] == "Degraded"), "")
 
         await eventually_reads(degraded, "InvalidSpec")
+        await eventually_reads(lambda: reasons(kubernetes, "broken"), {"InvalidSpec"})
         await eventually_reads(lambda: plant.named("a"), ["web"])
 
 
@@ -222,6 +237,8 @@ async def test_labels_that_an_administrator_sets_win(
         assert await plant.named("b") == []
         await asyncio.to_thread(kubernetes.kubectl, "delete", "fleetdev", "a")
         await eventually_reads(lambda: plant.named("a"), [])
+        # The operator shows it again, with the labels that the device tells.
+        await eventually_reads(lambda: device_labels(kubernetes, "a"), {"site": "berlin"})
 
 
 async def test_a_staged_rollout_survives_its_operator(
@@ -259,6 +276,8 @@ async def test_a_staged_rollout_survives_its_operator(
         await eventually_reads(having, 0)
         found = await seen(kubernetes)
         assert found["status"]["rollout"]["phase"] == "Reverted"
+        happened = {"Updated", "RolloutStarted", "BatchFailed", "RolloutReverted"}
+        await eventually_reads(lambda: reasons(kubernetes, "web"), happened)
         revisions = await asyncio.to_thread(
             kubernetes.kubectl, "get", "controllerrevisions", "--no-headers"
         )

@@ -77,6 +77,10 @@ class Plant:
         """A device that tells its labels and is alive."""
         info = DeviceInfo(device_id=device, labels=labels, agent_version="1.0.0")
         await self.bucket(DEVICE_INFO.name).put(info_key(device), encode(info))
+        await self.beat(device)
+
+    async def beat(self, device: str) -> None:
+        """A sign of life."""
         beat = encode_heartbeat(device, moment(time.time()))
         await self.bucket(DEVICE_HEARTBEAT.name).put(heartbeat_key(device), beat)
 

@@ -97,16 +97,22 @@ def given_labels(item: dict[str, Any]) -> dict[str, str]:
 
     Who set a field stands in ``metadata.managedFields``.
     """
+    return _labels(item, ours=False)
+
+
+def own_labels(item: dict[str, Any]) -> dict[str, str]:
+    """Return the labels of a Device that the operator has set."""
+    return _labels(item, ours=True)
+
+
+def _labels(item: dict[str, Any], *, ours: bool) -> dict[str, str]:
     metadata = item["metadata"]
     labels: dict[str, str] = metadata.get("labels") or {}
-    given: dict[str, str] = {}
+    found: dict[str, str] = {}
     for entry in metadata.get("managedFields") or ():
-        if entry.get("manager") == FIELD_MANAGER:
+        if (entry.get("manager") == FIELD_MANAGER) is not ours:
             continue
         owned = ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:labels") or {}
-        given |= {
-            name.removeprefix("f:"): labels[name.removeprefix("f:")]
-            for name in owned
-            if name.removeprefix("f:") in labels
-        }
-    return given
+        names = (name.removeprefix("f:") for name in owned)
+        found |= {name: labels[name] for name in names if name in labels}
+    return found

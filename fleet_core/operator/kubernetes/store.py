@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet_core.clock import SystemClock
 from fleet_core.cluster import paths
 from fleet_core.cluster.known import version_of
 from fleet_core.cluster.watching import ClusterWatch, Kind
@@ -13,19 +14,29 @@ from fleet_core.contracts.base import encode
 from fleet_core.contracts.crds.definitions import DEPLOYMENTS_PLURAL, DEVICES_PLURAL, VERSION
 from fleet_core.contracts.resources import API_GROUP, FINALIZER
 from fleet_core.errors import ConflictError, FleetError, NotFoundError
+from fleet_core.operator.happenings import LET_GO
+from fleet_core.operator.kubernetes.device_reconciler import DeviceReconciler
+from fleet_core.operator.kubernetes.events import EventRecorder
 from fleet_core.operator.kubernetes.mirror import Mirror
 from fleet_core.operator.kubernetes.reading import (
     DEPLOYMENT_LABEL,
     revision_name,
     revision_object,
 )
-from fleet_core.operator.kubernetes.telling import REVISIONS_PLURAL, Held, Telling
+from fleet_core.operator.kubernetes.telling import (
+    REVISIONS_PLURAL,
+    Followers,
+    Held,
+    Telling,
+)
 
 if TYPE_CHECKING:
     from fleet_core.cluster.client import ClusterClient
+    from fleet_core.contracts.devices import DeviceInfo
     from fleet_core.contracts.resources import DeploymentStatus
     from fleet_core.contracts.rollouts import Revision
     from fleet_core.messaging import Connection
+    from fleet_core.operator.happenings import Happening
     from fleet_core.operator.kubernetes.leadership import Leadership
     from fleet_core.operator.refusals import Refusals
     from fleet_core.operator.resource_store import ResourceHandler, ResourceKey
@@ -47,6 +58,8 @@ class KubernetesResourceStore:
     ) -> None:
         self._client = client
         self._mirror = Mirror(connection, client.host, lambda: leadership.leads)
+        self._events = EventRecorder(client)
+        self._devices = DeviceReconciler(client, connection, SystemClock())
         self._leadership = leadership
         self._refusals = refusals
         self._held: dict[ResourceKey, Held] = {}
@@ -74,7 +87,8 @@ class KubernetesResourceStore:
             Kind(DEVICES_PLURAL, API_GROUP, VERSION, paths.ALL_DEVICES),
             Kind(DEPLOYMENTS_PLURAL, API_GROUP, VERSION, paths.ALL_DEPLOYMENTS),
         )
-        telling = Telling(handler, self._held, self._refusals, self._look.set, self._mirror)
+        followers = Followers(self._mirror, self._devices.book)
+        telling = Telling(handler, self._held, self._refusals, self._look.set, followers)
         watch = ClusterWatch(self._client, kinds, telling)
         self._leadership.on_change = lambda leads: self._lead_changed(handler, watch, leads=leads)
         async with asyncio.TaskGroup() as group:
@@ -82,6 +96,8 @@ class KubernetesResourceStore:
             group.create_task(self._leadership.run(), name="cluster-lease")
             group.create_task(self._protect(), name="cluster-finalizers")
             group.create_task(self._mirror.run(), name="cluster-mirror")
+            group.create_task(self._events.run(), name="cluster-events")
+            group.create_task(self._devices.run(handler), name="cluster-devices")
 
     def _lead_changed(self, handler: ResourceHandler, watch: ClusterWatch, *, leads: bool) -> None:
         if leads:
@@ -148,11 +164,26 @@ class KubernetesResourceStore:
         await self._client.delete(paths.revision(key[0], revision_name(key[1], spec_hash)))
         self._mirror.drop_revision(key, spec_hash)
 
+    def tell(self, key: ResourceKey, happening: Happening) -> None:
+        """Tell it as a Kubernetes Event."""
+        held = self._held.get(key)
+        if held is not None:
+            self._events.note(key, held.uid, happening)
+
+    def on_device_info(self, device: str, info: DeviceInfo | None) -> None:
+        """Have the Device resource brought to it."""
+        self._devices.book.say(device, info)
+
+    def on_device_presence(self, device: str) -> None:
+        """Have the Device resource tell it."""
+        self._devices.book.due[device] = None
+
     async def let_go(self, key: ResourceKey) -> None:
         """Take our finalizer from a Deployment that was deleted: the cluster removes it then."""
         held = self._held.get(key)
         if held is None or FINALIZER not in held.finalizers:
             return
+        self.tell(key, LET_GO)
         others = [each for each in held.finalizers if each != FINALIZER]
         try:
             await self._set_finalizers(key, held, others)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fleet_core.cluster.known import key_of, uid_of, version_of
 from fleet_core.cluster.objects import read_deployment
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from fleet_core.cluster.known import Key, Object
     from fleet_core.cluster.watching import Kind
+    from fleet_core.operator.kubernetes.devices import DeviceBook
     from fleet_core.operator.kubernetes.mirror import Mirror
     from fleet_core.operator.refusals import Refusals
     from fleet_core.operator.resource_store import ResourceHandler, ResourceKey
@@ -45,6 +46,13 @@ class Held:
     """Whether it was deleted, and only finalizers keep it."""
 
 
+class Followers(NamedTuple):
+    """Who else is told, beside the operator."""
+
+    mirror: Mirror
+    devices: DeviceBook
+
+
 class Telling:
     """Takes the objects of a cluster, and tells a `ResourceHandler` what is new in them."""
 
@@ -54,9 +62,10 @@ class Telling:
         held: dict[ResourceKey, Held],
         refusals: Refusals,
         unprotected: Callable[[], None],
-        mirror: Mirror,
+        followers: Followers,
     ) -> None:
-        self._mirror = mirror
+        self._mirror = followers.mirror
+        self._devices = followers.devices
         self._handler = handler
         self._held = held
         self._refusals = refusals
@@ -71,7 +80,9 @@ class Telling:
             case "controllerrevisions":
                 self._take_revision(self._handler, item)
             case "devices":
-                self._handler.on_device_labels(key_of(item)[1], given_labels(item))
+                device = key_of(item)[1]
+                self._devices.show(device, item)
+                self._handler.on_device_labels(device, given_labels(item))
 
     def on_gone(self, kind: Kind, key: Key) -> None:
         """Take note that an object is gone."""
@@ -80,6 +91,7 @@ class Telling:
             self._mirror.drop(key)
             self._handler.on_deleted(key)
         elif kind.plural == DEVICES_PLURAL:
+            self._devices.show(key[1], None)
             self._handler.on_device_labels(key[1], None)
 
     def on_listed(self) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 BY_USER = "PausedByUser"
 BY_SPEC = "PausedBySpec"
+BY_PEOPLE = (BY_USER, BY_SPEC)
+"""Reasons of a pause that somebody wanted."""
 _UNDER_WAY = (RolloutPhase.PROGRESSING, RolloutPhase.PAUSED)
 
 
