@@ -126,7 +126,7 @@ class DeviceReconciler:
         presence, shown = handler.presence(device), self.book.shown[device]
         body = status_object(device, presence, shown, self._clock.now())
         path = paths.status_of(paths.device(device))
-        self._take(device, await self._client.patch(path, body, Patch.APPLY, _FIELD_MANAGER_QUERY))
+        self._take(device, await self._client.patch(path, body, Patch.APPLY, _STATUS_QUERY))
 
     def _take(self, device: str, stored: Object) -> None:
         self.written += 1
