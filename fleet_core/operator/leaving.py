@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_EVERY_S: Final = 1.0
+"""Between two looks at who still has a name: all devices are gone through."""
 FORGET_AFTER_S: Final = 600.0
 """Ten minutes: twice as long as a device may be silent before it counts as offline."""
 
@@ -34,6 +36,7 @@ class Leaving:
         self._stored = stored
         self._forget_after_s = forget_after_s
         self._since: dict[ResourceKey, float] = {}
+        self._looked_at_s = float("-inf")
 
     def __contains__(self, key: ResourceKey) -> bool:
         """Tell whether a Deployment was deleted and not yet let go."""
@@ -41,6 +44,9 @@ class Leaving:
 
     async def let_go_of_those_that_left(self, monotonic_s: float) -> list[ResourceKey]:
         """Let go of each one that no device has any more; returns them."""
+        if monotonic_s < self._looked_at_s + _EVERY_S:
+            return []
+        self._looked_at_s = monotonic_s
         left = []
         for key in list(self._fleet.gone):
             since = self._since.setdefault(key, monotonic_s)

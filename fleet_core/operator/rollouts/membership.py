@@ -62,7 +62,11 @@ def batch_of(released: Released, labels: Mapping[str, str], place: str) -> int:
 
 def was_told(released: Released, device: str, labels: Mapping[str, str], place: str) -> bool:
     """Tell whether a rollout has told a device to update."""
-    index = batch_of(released, labels, place)
+    return is_told(released, batch_of(released, labels, place), device, place)
+
+
+def is_told(released: Released, index: int, device: str, place: str) -> bool:
+    """Tell the same of a device whose batch is known by its index."""
     if index != released.batch:
         return index < released.batch
     return place <= released.cut and device not in released.held
