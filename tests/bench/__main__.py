@@ -14,6 +14,7 @@ import sys
 
 BENCHMARKS = {
     "agent": "import to first heartbeat, memory, idle CPU of one agent",
+    "cluster": "the operator on a Kubernetes API server with 10,000 devices",
     "messaging": "snapshot, following, acked writes, scatter, import",
     "operator": "apply to 10,000 devices, aggregation, cost of a put as the fleet grows",
     "ping": "ping of 10,000 devices, and `fleet ping` as a whole process",
