@@ -18,7 +18,7 @@ from fleet_core.cluster.settings import load_access
 from fleet_core.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from fleet_core.cluster.settings import Access, ClusterSettings
 
@@ -102,16 +102,15 @@ class ClusterClient:
         except NotFoundError:
             return None
 
-    async def list_all(self, path: str, *, label_selector: str = "") -> list[Object]:
-        """Return all objects of a kind, page by page, each as its own JSON."""
-        found: list[Object] = []
+    async def pages(self, path: str, *, label_selector: str = "") -> AsyncGenerator[list[Object]]:
+        """Give all objects of a kind as they stand at one moment, page by page."""
         query = {"limit": str(_PAGE), "labelSelector": label_selector, "continue": ""}
         while True:
             page = await self._request("GET", path, query=query)
-            found += page.get("items") or []
+            yield page.get("items") or []
             query["continue"] = page.get("metadata", {}).get("continue") or ""
             if not query["continue"]:
-                return found
+                return
 
     async def create(self, path: str, body: Object) -> Object:
         """Create an object; raises ConflictError where it exists."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 Key = tuple[str, str]
 """Namespace (empty for what stands in none) and name."""
@@ -50,13 +50,12 @@ class KnownObjects:
         del self._told[key]
         return True
 
-    def missing(self, listed: Iterable[Object], since: int) -> list[Key]:
-        """Forget and return what a complete list does not hold any more.
+    def missing(self, there: Collection[Key], since: int) -> list[Key]:
+        """Forget and return what is not ``there`` any more, the keys of a complete list.
 
         ``since`` is the `sequence` before the list was asked for: what was told later may be newer
         than the list.
         """
-        there = {key_of(item) for item in listed}
         gone = [
             key for key, known in self._told.items() if key not in there and known.sequence <= since
         ]

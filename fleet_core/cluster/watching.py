@@ -13,17 +13,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from fleet_core.cluster.known import KnownObjects, key_of
+from fleet_core.cluster.known import Key, KnownObjects, key_of
 from fleet_core.cluster.kopf_thread import KopfThread
 from fleet_core.errors import FleetError
 
 if TYPE_CHECKING:
     from fleet_core.cluster.client import ClusterClient
-    from fleet_core.cluster.known import Key, Object
+    from fleet_core.cluster.known import Object
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +70,7 @@ class ClusterWatch:
         self._kinds = kinds
         self._told = told
         self._look = asyncio.Event()
+        self._listed = asyncio.Event()
 
     def look_again(self) -> None:
         """Have everything listed soon."""
@@ -85,8 +86,11 @@ class ClusterWatch:
         watched = [kind for kind in self._kinds if kind.watched]
         thread = KopfThread(self._client.access, watched, heard)
         async with asyncio.TaskGroup() as group:
-            group.create_task(thread.run(), name="cluster-watch")
             group.create_task(self._list_now_and_then(), name="cluster-lists")
+            # Both read everything at first: side by side they would hinder each other, and only
+            # the list says when it is complete.
+            await self._listed.wait()
+            group.create_task(thread.run(), name="cluster-watch")
 
     async def _list_now_and_then(self) -> None:
         delay_s = _FIRST_DELAY_S
@@ -100,18 +104,23 @@ class ClusterWatch:
                 wait_s, delay_s = delay_s, min(2 * delay_s, _LONGEST_DELAY_S)
             else:
                 self._told.on_listed()
+                self._listed.set()
                 wait_s, delay_s = RELIST_S, _FIRST_DELAY_S
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s * random.uniform(0.8, 1.2)):
                     await self._look.wait()
 
     async def _list(self, kind: Kind) -> None:
-        since = kind.known.sequence
-        listed = await self._client.list_all(kind.path, label_selector=kind.label_selector)
-        for item in listed:
-            if kind.known.is_news(item):
-                self._told.on_object(kind, item)
-        for key in kind.known.missing(listed, since):
+        since, there = kind.known.sequence, set[Key]()
+        pages = self._client.pages(kind.path, label_selector=kind.label_selector)
+        # Page by page: 10,000 objects at once are 60 MB.
+        async with aclosing(pages):
+            async for page in pages:
+                for item in page:
+                    there.add(key_of(item))
+                    if kind.known.is_news(item):
+                        self._told.on_object(kind, item)
+        for key in kind.known.missing(there, since):
             self._told.on_gone(kind, key)
 
     def _take(self, plural: str, removed: bool, item: Object) -> None:  # noqa: FBT001 - as above

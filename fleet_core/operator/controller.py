@@ -28,7 +28,7 @@ from fleet_core.operator.desired_writer import DesiredWriter
 from fleet_core.operator.device_writes import plan_device
 from fleet_core.operator.fleet import Fleet
 from fleet_core.operator.leaving import FORGET_AFTER_S, Leaving
-from fleet_core.operator.recovery import Recovery, stage_of
+from fleet_core.operator.recovery import Recovery, Stage, stage_of
 from fleet_core.operator.resource_store import Presence
 from fleet_core.operator.status_writer import StatusWriter
 from fleet_core.operator.stored import EntryTaker, ManifestTaker, Stored
@@ -300,6 +300,9 @@ class Operator:
         told = self.recovery.note(stage, self._beat_s)
         if told:
             _log.info("%s", told)
+        if stage is Stage.CONVERGING:
+            # Whatever kept us from writing a moment ago may be over without anybody saying so.
+            self._wake.set()
 
     async def _tick(self) -> None:
         """Let time pass, and write statuses that changed."""

@@ -7,6 +7,7 @@ so a change of a Deployment costs as much as there are kinds and devices it touc
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,11 @@ from fleet_core.contracts.devices import ManifestEntry
 from fleet_core.contracts.rollouts import COMMANDS_ANNOTATION, RolloutCommands
 from fleet_core.contracts.scores import payload_hash
 from fleet_core.errors import InvalidInputError
+from fleet_core.operator.selector_index import SelectorIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from fleet_core.contracts.resources import Deployment
     from fleet_core.contracts.rollouts import RolloutCommand
@@ -98,6 +101,8 @@ class Wants:
         self.by_key: dict[ResourceKey, Want] = {}
         self._kinds: dict[LabelKey, Kind] = {}
         self._kind_of: dict[str, Kind] = {}
+        self._index: SelectorIndex[ResourceKey] = SelectorIndex()
+        self._names: Counter[str] = Counter()
 
     def __contains__(self, device: str) -> bool:
         """Tell whether a device's labels are known."""
@@ -113,7 +118,10 @@ class Wants:
         touched = set(self.selected(want.key))
         before = self.by_key.get(want.key)
         self.by_key[want.key] = want
+        if before is None:
+            self._names[want.name] += 1
         if before is None or before.selector != want.selector:
+            self._index.put(want.key, want.selector)
             for kind in self._kinds.values():
                 if want.selector.matches(kind.labels):
                     kind.selected_by.add(want.key)
@@ -125,7 +133,12 @@ class Wants:
     def drop_want(self, key: ResourceKey) -> set[str]:
         """Forget a Deployment; returns the devices that it selected."""
         touched = set(self.selected(key))
-        self.by_key.pop(key, None)
+        if self.by_key.pop(key, None) is None:
+            return touched
+        self._index.drop(key)
+        self._names[key[1]] -= 1
+        if not self._names[key[1]]:
+            del self._names[key[1]]
         for kind in self._kinds.values():
             kind.selected_by.discard(key)
         return touched
@@ -140,7 +153,9 @@ class Wants:
         if kind is None:
             kind = self._kinds[label_key] = Kind(dict(label_key))
             kind.selected_by.update(
-                key for key, want in self.by_key.items() if want.selector.matches(kind.labels)
+                key
+                for key in self._index.candidates(kind.labels)
+                if self.by_key[key].selector.matches(kind.labels)
             )
         self.drop_device(device)
         kind.devices.add(device)
@@ -191,8 +206,8 @@ class Wants:
 
     def claims(self, name: str) -> int:
         """Return how many Deployments have a name, each in a namespace of its own."""
-        return sum(other == name for _, other in self.by_key)
+        return self._names[name]
 
-    def names(self) -> set[str]:
+    def names(self) -> AbstractSet[str]:
         """Return the names of all Deployments, whatever their namespace."""
-        return {name for _, name in self.by_key}
+        return self._names.keys()

@@ -175,7 +175,7 @@ async def _measure_operator(
             f"{time.perf_counter() - started:.2f} s after its start, "
             f"{process.memory_info().rss / 1e6:.0f} MB RSS"
         )
-        await asyncio.sleep(5)  # Until kopf has told all of them once more.
+        await asyncio.sleep(15)  # Until kopf has read all of them, too.
         resource = deployment(image="registry.example/web:1")
         started = time.perf_counter()
         await client.create(paths.deployments("default"), _manifest(resource))

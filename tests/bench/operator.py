@@ -5,7 +5,8 @@ Against a real nats-server in a process of its own, with the operator in another
 - a Deployment that matches all N devices: until the last entry and the last manifest are stored;
 - until the status tells the last device's report;
 - a cold start: until an operator has read everything and converged;
-- the server's cost of one put of desired state, with 1,000 against 20,000 subscribed agents.
+- the server's cost of one put of desired state, with 1,000 against 20,000 subscribed agents;
+- the operator's own cost of a change, with 10 against 1,000 Deployments that it does not touch.
 """
 
 from __future__ import annotations
@@ -48,9 +49,10 @@ from fleet_core.messaging import (
     connect,
     ensure_buckets,
 )
+from fleet_core.operator.fleet import Fleet
 from fleet_core.operator.service import READY_SUBJECT
 from fleet_core.operator.wants import Want
-from tests.operator.fleets import deployment, moment
+from tests.operator.fleets import deployment, moment, state
 from tests.support.nats_server import NatsServer
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def main(arguments: Sequence[str]) -> None:
     wanted = parser.parse_args(arguments)
     asyncio.run(measure_operator(wanted.devices))
     asyncio.run(measure_puts())
+    measure_growth(wanted.devices)
 
 
 class Counter:
@@ -248,3 +251,58 @@ async def _cost_of_put(server: NatsServer, agents: int) -> float:
             )
         after = process.cpu_times()
     return (after.user + after.system - before.user - before.system) / _PUTS
+
+
+def measure_growth(devices: int) -> None:
+    """Measure what a change costs, by how many Deployments there are that it does not touch."""
+    costs = {count: _costs_of_changes(devices, count) for count in (10, 1_000)}
+    for what in costs[10]:
+        few, many = costs[10][what], costs[1_000][what]
+        print(
+            f"{what}: {few * 1e6:.0f} µs with 10 other Deployments, "
+            f"{many * 1e6:.0f} µs with 1,000: ratio {many / few:.2f}"
+        )
+
+
+def _costs_of_changes(devices: int, others: int) -> dict[str, float]:
+    """Return the seconds of each kind of change."""
+    fleet, now_s = Fleet(30), time.time()
+    fleet.tick(now_s)
+    for number in range(devices):
+        device = f"bench-{number:06}"
+        fleet.set_labels(device, {"site": f"s{number % 1_000}", "ring": str(number % 5)})
+        fleet.heard(device, now_s, live=True)
+    for number in range(others):
+        fleet.set_resource(deployment(f"other-{number}", labels={"site": f"s{number + 1}"}))
+    resources = [
+        deployment(labels={"site": "s0"}, image=f"registry.example/web:{version}")
+        for version in range(2)
+    ]
+    fleet.set_resource(resources[0])
+    touched = [f"bench-{number:06}" for number in range(0, devices, 1_000)]
+    spec_hash = Want.of(resources[0]).entry.spec_hash
+    phases = (Phase.RUNNING, Phase.PENDING)
+
+    def tell(turn: int) -> None:
+        device = touched[turn % len(touched)]
+        phase = phases[turn // len(touched) % 2]
+        at_s = now_s + turn
+        fleet.take_state(state(device, "web", spec_hash, phase=phase, at_s=at_s))
+
+    def relabel(turn: int) -> None:
+        device = touched[turn % len(touched)]
+        fleet.set_labels(device, {"site": "s0", "ring": str(turn)})
+
+    def apply(turn: int) -> None:
+        for device in fleet.set_resource(resources[turn % 2]):
+            fleet.wanted_of(device)
+
+    changes = {"a state that is reported": tell, "a label": relabel, "a new version": apply}
+    return {what: _seconds_of(change) for what, change in changes.items()}
+
+
+def _seconds_of(change: Callable[[int], None], turns: int = 2_000) -> float:
+    started = time.perf_counter()
+    for turn in range(turns):
+        change(turn)
+    return (time.perf_counter() - started) / turns
