@@ -48,6 +48,11 @@ def lease(namespace: str, name: str) -> str:
     return leases(namespace) + path_of(name)
 
 
+def namespace(name: str) -> str:
+    """Return the path of a namespace."""
+    return path_of("api", "v1", "namespaces", name)
+
+
 def events(namespace: str) -> str:
     """Return the path of a namespace's Events."""
     return path_of("api", "v1", "namespaces", namespace, "events")

@@ -93,6 +93,7 @@ class Operator:
         self._dirty: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._has_read_all = False
+        self._has_collected = False
         self._beat_s = self._clock.monotonic()
         self.recovery = Recovery(since_s=self._beat_s)
         parts = (RESOURCES, *self._buckets())
@@ -249,12 +250,32 @@ class Operator:
     def _all_synced(self) -> None:
         if not self._has_read_all:
             self._has_read_all = True
-            if self._store.missing_is_deleted:
-                self.fleet.collect(self.stored.deployments())
             for key in self.fleet.wants.by_key:
                 self.fleet.take_up(key, self._now())
         self._look_again({*self.fleet.wants.devices, *self.stored.devices()})
         self._wake.set()
+
+    def still_stored(self, name: str) -> bool:
+        """Tell whether any device's desired state still names a deployment that nobody wants."""
+        return name not in self.fleet.wants.names() and name in self.stored.deployments()
+
+    def _collect_orphans(self) -> None:
+        """Once, have devices drop what was deleted while nobody looked."""
+        orphans = self.stored.deployments() - self.fleet.wants.names()
+        deleted = self._store.deleted_unseen(orphans) if orphans else frozenset()
+        if deleted is None:
+            return
+        self._has_collected = True
+        if deleted:
+            _log.info("deleted while no operator looked: %s", ", ".join(sorted(deleted)))
+            self.fleet.collect(deleted)
+            self._changed(set(self.stored.devices()))
+        if left := orphans - deleted:
+            _log.warning(
+                "devices keep %s, which no Deployment stands for and nobody deleted here: "
+                "apply it again, or apply and delete it",
+                ", ".join(sorted(left)),
+            )
 
     async def _settle_devices(self) -> None:
         """Write what devices must run, whenever there is anything to look at."""
@@ -313,6 +334,8 @@ class Operator:
                 self._store.on_device_presence(device)
             if self.writes:
                 self.fleet.pass_time()
+                if not self._has_collected:
+                    self._collect_orphans()
                 await self.statuses.write_due(self._now(), self._clock.monotonic())
                 for key in await self.leaving.let_go_of_those_that_left(self._clock.monotonic()):
                     self.statuses.forget(key)

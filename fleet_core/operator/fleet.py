@@ -15,6 +15,7 @@ from fleet_core.operator.wants import Want, Wants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from fleet_core.contracts.resources import Deployment
@@ -133,9 +134,9 @@ class Fleet:
         """
         return name in self._deleted_names or name in self.wants.names()
 
-    def collect(self, stored_names: set[str]) -> None:
-        """Take what is stored for devices and wanted by nobody as deleted while nobody looked."""
-        self._deleted_names |= stored_names - self.wants.names()
+    def collect(self, deleted: AbstractSet[str]) -> None:
+        """Take deployments as deleted that were so while nobody looked."""
+        self._deleted_names |= deleted
 
     def settled(self) -> None:
         """Take note that everything wanted has been written."""

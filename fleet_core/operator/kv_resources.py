@@ -21,6 +21,8 @@ from fleet_core.messaging import KvBucket, KvFeed
 from fleet_core.operator.kv_written import RevisionFeed, StatusFeed
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from fleet_core.contracts.devices import DeviceInfo
     from fleet_core.contracts.resources import DeploymentStatus
     from fleet_core.contracts.rollouts import Revision
@@ -48,10 +50,10 @@ class KvResourceStore:
         """Always: several operators write the same, by compare-and-set."""
         return True
 
-    @property
-    def missing_is_deleted(self) -> bool:
-        """Never: a bucket that is empty may be a server that lost its disk."""
-        return False
+    def deleted_unseen(self, names: AbstractSet[str]) -> AbstractSet[str] | None:
+        """None of them: a deletion leaves a marker, and a store without one was lost."""
+        del names
+        return frozenset()
 
     async def run(self, handler: ResourceHandler) -> None:
         """Follow the buckets until cancelled."""

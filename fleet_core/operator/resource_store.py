@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from fleet_core.contracts.devices import DeviceInfo
     from fleet_core.contracts.resources import Deployment, DeploymentStatus
@@ -73,6 +74,9 @@ class ResourceHandler(Protocol):
     def writes(self) -> bool:
         """Whether everything is known, and this operator may write."""
 
+    def still_stored(self, name: str) -> bool:
+        """Tell whether any device's desired state still names a deployment that nobody wants."""
+
     def on_resources_stale(self, reason: str) -> None:
         """Changes may be missing from now on, until synced again."""
 
@@ -88,9 +92,13 @@ class ResourceStore(Protocol):
     def may_write(self) -> bool:
         """Whether this operator is the one that writes, where there are several."""
 
-    @property
-    def missing_is_deleted(self) -> bool:
-        """Whether a Deployment that is not there was deleted, or its store may have been lost."""
+    def deleted_unseen(self, names: AbstractSet[str]) -> AbstractSet[str] | None:
+        """Return which deployments were deleted from this store while nobody looked.
+
+        Asked of names that devices have and that no Deployment stands for. What is merely missing,
+        from a store that was lost or is another one than before, is no order to stop anything.
+        None: not known yet.
+        """
 
     async def run(self, handler: ResourceHandler) -> None:
         """Tell of all resources, and of their changes, until cancelled."""

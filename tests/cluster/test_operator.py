@@ -137,6 +137,40 @@ async def test_what_was_deleted_while_nobody_looked_is_collected_once_all_is_kno
         await eventually_reads(lambda: plant.named("c"), ["web"], timeout_s=15)
 
 
+async def test_what_another_cluster_lacks_is_not_taken_for_deleted(
+    kubernetes: KubernetesMachine,
+    plant: Plant,
+    operators: Operators,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await devices(plant)
+    async with operators("one", killed=True):
+        await applied(kubernetes, deployment("web"))
+        await eventually_reads(lambda: plant.named("c"), ["web"])
+        await eventually_reads(lambda: mirrored(plant), {"default.web"})
+    patch = '{"metadata":{"finalizers":null}}'
+    words = ("patch", "fleetdep", "web", "--type=merge", "-p", patch)
+    await asyncio.to_thread(kubernetes.kubectl, *words)
+    await asyncio.to_thread(kubernetes.kubectl, "delete", "fleetdep", "web")
+
+    async def elsewhere(_client: object) -> str:
+        return "another-cluster"
+
+    monkeypatch.setattr("fleet_core.operator.kubernetes.store.identity_of", elsewhere)
+    async with operators("two") as operator:
+        await applied(kubernetes, deployment("other"))
+        await eventually_reads(lambda: plant.named("c"), ["other", "web"], timeout_s=15)
+        await asyncio.sleep(2)
+        assert await plant.named("c") == ["other", "web"]
+        assert operator.writer.entries_removed == 0
+    assert "devices keep web" in caplog.text
+
+
+async def mirrored(plant: Plant) -> set[str]:
+    return set(await plant.all_of("deployments"))
+
+
 async def test_of_two_operators_one_writes_and_the_other_takes_over(
     kubernetes: KubernetesMachine, plant: Plant, operators: Operators
 ) -> None:

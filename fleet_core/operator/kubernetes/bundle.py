@@ -38,6 +38,8 @@ def _cluster_rules() -> list[dict[str, Any]]:
         # The versions of Deployments.
         _rule("apps", ["controllerrevisions"], "get", "list", "create", "patch", "delete"),
         _rule("", ["events"], "create", "patch"),
+        # Its uid says which cluster this is.
+        {**_rule("", ["namespaces"], "get"), "resourceNames": ["kube-system"]},
     ]
 
 

@@ -1,7 +1,9 @@
 """The cluster's Deployments in KV buckets, read-only: who reaches NATS alone sees everything.
 
 What stands in the buckets without our mark was put there by people, before a cluster held the
-Deployments: it is left alone, and told.
+Deployments, or by an operator of another cluster: it is left alone, and told. What has our mark and
+is not in the cluster any more was deleted there: that tells an operator what was deleted while it
+was down, so it stays until no device is told to run it.
 """
 
 from __future__ import annotations
@@ -27,11 +29,12 @@ from fleet_core.messaging import KvBucket, KvFeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
 
     from fleet_core.contracts.resources import DeploymentStatus
     from fleet_core.contracts.rollouts import Revision
     from fleet_core.messaging import Connection
-    from fleet_core.operator.resource_store import ResourceKey
+    from fleet_core.operator.resource_store import ResourceHandler, ResourceKey
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +46,8 @@ class Mirror:
     """What the buckets should hold, and what they do."""
 
     def __init__(self, connection: Connection, where: str, may_write: Callable[[], bool]) -> None:
+        self.cluster_id = ""
+        """Of our cluster; empty where it is not known: then nothing is known to be ours."""
         self._connection = connection
         self._where = where
         self._may_write = may_write
@@ -63,11 +68,35 @@ class Mirror:
 
     def set_deployment(self, resource: Deployment) -> None:
         """Mirror a Deployment."""
-        annotations = {**resource.metadata.annotations, MIRROR_ANNOTATION: HeldBy.KUBERNETES.value}
+        annotations = {**resource.metadata.annotations, MIRROR_ANNOTATION: self._mark}
         metadata = resource.metadata.model_copy(update={"annotations": annotations})
         marked = encode(resource.model_copy(update={"metadata": metadata}))
         self._wanted[DEPLOYMENTS.name][resource_key(*resource.key)] = marked
         self.look()
+
+    @property
+    def _mark(self) -> str:
+        return f"{HeldBy.KUBERNETES.value}/{self.cluster_id}"
+
+    def shown(self, names: AbstractSet[str]) -> AbstractSet[str] | None:
+        """Return which of these names the buckets show as of our cluster; None: not known yet."""
+        if not self._is_synced:
+            return None
+        return {
+            key.partition(".")[2]
+            for key, value in self._stored[DEPLOYMENTS.name].values.items()
+            if key.partition(".")[2] in names and self._is_ours(value)
+        }
+
+    @property
+    def _is_synced(self) -> bool:
+        return all(stored.synced for stored in self._stored.values())
+
+    def _is_ours(self, value: bytes) -> bool:
+        with suppress(InvalidInputError):
+            mark = decode(Deployment, value).metadata.annotations.get(MIRROR_ANNOTATION)
+            return bool(self.cluster_id) and mark == self._mark
+        return False
 
     def set_status(self, key: ResourceKey, status: DeploymentStatus) -> None:
         """Mirror a status."""
@@ -95,35 +124,37 @@ class Mirror:
             del revisions[each]
         self.look()
 
-    async def run(self) -> None:
+    async def run(self, handler: ResourceHandler) -> None:
         """Keep the buckets like the cluster until cancelled."""
         async with asyncio.TaskGroup() as group:
             for bucket, stored in self._stored.items():
                 feed = KvFeed(self._connection, bucket, stored)
                 group.create_task(feed.run(), name=f"mirror-{bucket}")
-            group.create_task(self._keep(), name="mirror")
+            group.create_task(self._keep(handler), name="mirror")
 
-    async def _keep(self) -> None:
+    async def _keep(self, handler: ResourceHandler) -> None:
         while True:
             await self._look.wait()
             self._look.clear()
-            synced = all(stored.synced for stored in self._stored.values())
-            if not (self._complete and synced and self._may_write()):
+            if not (self._complete and self._is_synced and self._may_write()):
                 continue
             try:
-                await self._write_all()
+                waits = await self._write_all(handler)
             except FleetError as error:
                 _log.info("the mirror of the cluster will be written again: %s", error)
+                waits = True
+            if waits:
                 await asyncio.sleep(_RETRY_S)
                 self.look()
 
-    async def _write_all(self) -> None:
+    async def _write_all(self, handler: ResourceHandler) -> bool:
+        """Write what is different; tells whether something has to stay for a while."""
         holder = Holder(held_by=HeldBy.KUBERNETES, where=self._where)
         control = KvBucket(self._connection, CONTROL_PLANE.name)
         known = await control.get(HOLDER_KEY)
         if known is None or known.value != encode(holder):
             await control.put(HOLDER_KEY, encode(holder))
-        foreign = self._foreign()
+        foreign, kept = self._foreign(), False
         for name, wanted in self._wanted.items():
             bucket, stored = KvBucket(self._connection, name), self._stored[name].values
             for key, value in list(wanted.items()):
@@ -131,16 +162,22 @@ class Mirror:
                     await bucket.put(key, value)
                     stored[key] = value
             for key in stored.keys() - wanted.keys():
-                if _deployment_of(key) not in foreign:
-                    await bucket.delete(key)
-                    stored.pop(key, None)
+                of = _deployment_of(key)
+                if of in foreign:
+                    continue
+                if name == DEPLOYMENTS.name and handler.still_stored(of.partition(".")[2]):
+                    kept = True
+                    continue
+                await bucket.delete(key)
+                stored.pop(key, None)
+        return kept
 
     def _foreign(self) -> set[str]:
-        """Return the keys of Deployments that people put into the bucket."""
+        """Return the keys of Deployments that did not come from our cluster."""
         found = {
             key
             for key, value in self._stored[DEPLOYMENTS.name].values.items()
-            if key not in self._wanted[DEPLOYMENTS.name] and not _is_mirrored(value)
+            if key not in self._wanted[DEPLOYMENTS.name] and not self._is_ours(value)
         }
         for key in sorted(found - self._told_foreign):
             _log.warning(
@@ -148,12 +185,6 @@ class Mirror:
             )
         self._told_foreign = found
         return found
-
-
-def _is_mirrored(value: bytes) -> bool:
-    with suppress(InvalidInputError):
-        return MIRROR_ANNOTATION in decode(Deployment, value).metadata.annotations
-    return False
 
 
 def _deployment_of(key: str) -> str:

@@ -17,6 +17,7 @@ from fleet_core.errors import ConflictError, FleetError, NotFoundError
 from fleet_core.operator.happenings import LET_GO
 from fleet_core.operator.kubernetes.device_reconciler import DeviceReconciler
 from fleet_core.operator.kubernetes.events import EventRecorder
+from fleet_core.operator.kubernetes.identity import identity_of
 from fleet_core.operator.kubernetes.mirror import Mirror
 from fleet_core.operator.kubernetes.reading import (
     DEPLOYMENT_LABEL,
@@ -31,6 +32,8 @@ from fleet_core.operator.kubernetes.telling import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from fleet_core.cluster.client import ClusterClient
     from fleet_core.contracts.devices import DeviceInfo
     from fleet_core.contracts.resources import DeploymentStatus
@@ -70,13 +73,13 @@ class KubernetesResourceStore:
         """Whether this operator has the lease."""
         return self._leadership.leads
 
-    @property
-    def missing_is_deleted(self) -> bool:
-        """Yes: the cluster is where Deployments are kept for good."""
-        return True
+    def deleted_unseen(self, names: AbstractSet[str]) -> AbstractSet[str] | None:
+        """Those that the mirror shows to have stood in this very cluster."""
+        return self._mirror.shown(names)
 
     async def run(self, handler: ResourceHandler) -> None:
         """Tell of all resources, and of their changes, until cancelled."""
+        self._mirror.cluster_id = await identity_of(self._client)
         kinds = (
             # Versions before the Deployments that they are of: only operators write them.
             Kind(
@@ -95,7 +98,7 @@ class KubernetesResourceStore:
             group.create_task(watch.run(), name="cluster-resources")
             group.create_task(self._leadership.run(), name="cluster-lease")
             group.create_task(self._protect(), name="cluster-finalizers")
-            group.create_task(self._mirror.run(), name="cluster-mirror")
+            group.create_task(self._mirror.run(handler), name="cluster-mirror")
             group.create_task(self._events.run(), name="cluster-events")
             group.create_task(self._devices.run(handler), name="cluster-devices")
 
