@@ -212,6 +212,12 @@ class _Builder:
             f"(default: {DEFAULT_HEARTBEAT_INTERVAL_S}; stale after 2.5, offline after 10 of them)",
         )
         operator.add_argument(
+            "--image",
+            metavar="IMAGE",
+            help="with crds: print the operator itself too, two replicas of this image, with "
+            "--nats, or FLEET_NATS_URL of the Secret fleet-operator-nats",
+        )
+        operator.add_argument(
             "--listen",
             type=_address,
             metavar="HOST:PORT",

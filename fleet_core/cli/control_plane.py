@@ -26,9 +26,14 @@ def operator(options: argparse.Namespace) -> int | Coroutine[Any, Any, int]:
 
 
 def _print_bundle(options: argparse.Namespace) -> int:
-    from fleet_core.operator.kubernetes.bundle import bundle  # noqa: PLC0415 - only printed here
+    from fleet_core.operator.kubernetes.bundle import (  # noqa: PLC0415 - only printed here
+        bundle,
+        workload,
+    )
 
     output, documents = Output(), bundle(options.lease_namespace)
+    if options.image:
+        documents.append(workload(options.lease_namespace, options.image, options.nats or ""))
     if options.output == "json":
         output.json({"apiVersion": "v1", "kind": "List", "items": documents})
     else:

@@ -53,7 +53,8 @@ class Access:
             server=known.host,
             ca_path=known.ssl_ca_cert,
             insecure=not known.verify_ssl,
-            token=token or None if scheme == "Bearer" else None,
+            # In a pod the library writes the scheme in lower case.
+            token=token or None if scheme.lower() == "bearer" else None,
             username=known.username or None,
             password=known.password or None,
             certificate_path=known.cert_file,
