@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet_core.contracts.resources import Aggregate, DeploymentStatus
+from fleet_core.contracts.rollouts import RolloutPhase
 from fleet_core.operator.aggregation import Aggregation, Standing, Tally, judge, recount
 from fleet_core.operator.conditions import Facts, conditions
 from fleet_core.operator.liveness import Liveness
@@ -90,7 +91,7 @@ class Fleet:
         self._stored[key] = status
         self._observed[key] = status.observed_generation
         self.changed.add(key)
-        return self.rollouts.commit(key, status.rollout, self._labelled(key))
+        return self._commit(key, status.rollout)
 
     def written(
         self, key: ResourceKey, status: DeploymentStatus, decided_from: RolloutStatus | None
@@ -104,7 +105,24 @@ class Fleet:
         if self.rollouts.statuses.get(key) is not decided_from:
             self.changed.add(key)
             return set()
-        return self.rollouts.commit(key, status.rollout, self._labelled(key))
+        return self._commit(key, status.rollout)
+
+    def _commit(self, key: ResourceKey, rollout: RolloutStatus | None) -> set[str]:
+        want = self.wants.by_key.get(key)
+        measured_by = self._spec_hash(want) if want is not None else ""
+        touched = self.rollouts.commit(key, rollout, self._labelled(key))
+        if want is not None and self._spec_hash(want) != measured_by:
+            self._recount(key)
+            self.changed.add(key)
+        return touched
+
+    def _spec_hash(self, want: Want) -> str:
+        """Return the version that devices are measured by: the spec's, until it was reverted."""
+        rollout, spec_hash = self.rollouts.statuses.get(want.key), want.entry.spec_hash
+        is_reverted = rollout is not None and rollout.phase is RolloutPhase.REVERTED
+        if rollout is None or not is_reverted or rollout.update.spec_hash != spec_hash:
+            return spec_hash
+        return rollout.stable.spec_hash if rollout.stable is not None else spec_hash
 
     def stored_status(self, key: ResourceKey) -> DeploymentStatus | None:
         """Return the status that is stored, as far as we know."""
@@ -275,7 +293,7 @@ class Fleet:
             # An older Deployment has the name on this device: what it says is not about this one.
             report = None
         online = self.liveness.is_online(device)
-        return judge(report, want.entry.spec_hash, online=online), report
+        return judge(report, self._spec_hash(want), online=online), report
 
     def _recount_all_named(self, name: str) -> None:
         """Count anew all Deployments that may claim a name: which of them has it may change."""

@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Static
 
 from fleet_core.contracts.text import printable
 from fleet_core.operations.plans import Friction, counted
+from fleet_core.operations.registry import operation
 from fleet_tui.themes import styles_for
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class PlanDialog(ModalScreen[bool]):
             with Horizontal():
                 yield Button("Cancel", id="plan-cancel", compact=True)
                 yield Button(
-                    self.plan.operation.capitalize(),
+                    operation(self.plan.operation).title,
                     id="plan-go",
                     variant="warning",
                     compact=True,

@@ -151,6 +151,10 @@ async def test_a_failing_canary_reverts_and_says_so(plant: Plant) -> None:
     degraded = next(each for each in status.conditions if each.type == "Degraded")
     assert (degraded.status, degraded.reason) == ("True", "RolloutReverted")
     assert "2 of 2 failed" in degraded.message or "1 of 2 failed" in degraded.message
+    # From now on devices are measured by what they are told to run.
+    await told(plant, set(DEVICES), first, Phase.RUNNING)
+    everywhere = {"matched_device_count": len(DEVICES), "succeeded": len(DEVICES)}
+    await eventually_reads(lambda: plant.counts("web"), everywhere)
 
 
 @pytest.mark.usefixtures("operator")
