@@ -65,6 +65,7 @@ SCENES = (
     Scene("filter", (*typed("devices"), "slash", *_keys("site=berlin status!=offline kiosk"))),
     Scene("deployments", typed("deployments")),
     Scene("failures", (*typed("failures"), "enter")),
+    Scene("rollouts", typed("rollouts")),
     Scene("device", (*typed("devices /cause~InitTimeout"), "enter"), 2.5),
     Scene("ping", (*typed("ping /site=berlin"),), 2.0),
     Scene("plan", (*typed("redeploy web /site=berlin"),), 2.0),

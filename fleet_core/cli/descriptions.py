@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fleet_core.contracts.text import printable, printable_lines
 from fleet_core.operations.durations import duration_text
+from fleet_core.operations.rollouts.words import condition_lines, phase_words, ref_words, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,6 +113,13 @@ def deployment_lines(row: DeploymentRow, now_s: float) -> list[str]:
     error = counts.last_error
     if error is not None:
         lines.append(_field("Last error", f"{error.device_id}: {error.message}"))
+    rollout = row.status.rollout
+    if rollout is not None:
+        lines.append(
+            _field("Rollout", ": ".join(filter(None, (phase_words(rollout), why(rollout)))))
+        )
+        lines.append(_field("Version", ref_words(rollout.update)))
+    lines += [_field("Condition", line) for line in condition_lines(row.status.conditions)]
     data = resource.spec.score.data
     lines += [_field("Init container", f"{c.name}: {c.image}") for c in data.init_containers]
     lines += [_field("Container", f"{c.name}: {c.image}") for c in data.services]

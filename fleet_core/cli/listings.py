@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from fleet_core.contracts.text import printable
 from fleet_core.operations.durations import duration_text
+from fleet_core.operations.rollouts.words import phase_words
 from fleet_core.view import Health
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ DEPLOYMENT_HEADERS: Final = (
     "PENDING",
     "FAILED",
     "OFFLINE",
+    "ROLLOUT",
     "GEN",
     "AGE",
     "SELECTOR",
@@ -66,6 +68,7 @@ def deployment_row(row: DeploymentRow, now_s: float, *, wide: bool) -> tuple[str
         str(counts.pending),
         str(counts.failed),
         str(counts.offline),
+        phase_words(row.status.rollout) or _NOTHING,
         generation,
         duration_text(now_s - created.timestamp()) if created else _NOTHING,
         row.selector,

@@ -34,7 +34,9 @@ def phase(stack: Stack, name: str) -> RolloutPhase | None:
 async def test_watched_until_all_devices_have_it(stack: Stack) -> None:
     await stack.apply(manifest("watched"))
     await eventually(lambda: stack.running("watched") == stack.devices())
-    await stack.apply(staged("watched", "2", THREE, PARIS))
+    # It soaks for longer than a program takes to start on a busy machine.
+    slow = "{name: three, count: 3, soakSeconds: 6}"
+    await stack.apply(staged("watched", "2", slow, PARIS))
 
     watched = await stack.cli("rollout", "status", "watched", "--watch")
 
