@@ -254,6 +254,50 @@ async def test_one_bad_spec_is_told_and_the_others_go_on(
         await eventually_reads(lambda: plant.named("a"), ["web"])
 
 
+async def degraded_by(kubernetes: KubernetesMachine, name: str, namespace: str) -> str:
+    """The reason of the condition `Degraded`, where it holds."""
+    found = await asyncio.to_thread(kubernetes.get, "fleetdep", name, namespace)
+    told = (found or {}).get("status", {}).get("conditions", [])
+    held = [each for each in told if each["type"] == "Degraded" and each["status"] == "True"]
+    return held[0]["reason"] if held else ""
+
+
+async def test_two_that_claim_a_name_on_a_device_are_told_and_the_older_keeps_it(
+    kubernetes: KubernetesMachine, plant: Plant, operators: Operators
+) -> None:
+    await devices(plant)
+    older = deployment("web")
+    async with operators() as operator:
+        await applied(kubernetes, older)
+        await eventually_reads(lambda: plant.named("a"), ["web"])
+        await asyncio.sleep(1)  # Clusters count seconds: of the same one, the name decides.
+        younger = deployment("web", namespace="kube-public", image="registry.example/web:2")
+        await applied(kubernetes, younger)
+        await eventually_reads(
+            lambda: degraded_by(kubernetes, "web", "kube-public"), "NameConflict"
+        )
+        assert await degraded_by(kubernetes, "web", "default") == ""
+        assert await plant.entry("a", "web") == Want.of(older).score
+        assert operator.writer.entries_removed == 0
+
+
+async def test_a_rollout_that_can_never_finish_is_told_and_the_last_good_one_runs_on(
+    kubernetes: KubernetesMachine, plant: Plant, operators: Operators
+) -> None:
+    await devices(plant)
+    async with operators() as operator:
+        await applied(kubernetes, deployment("web"))
+        await eventually_reads(lambda: plant.named("a"), ["web"])
+        endless = manifest(deployment("web", image="registry.example/web:2"))
+        batches = [{"name": "all"}, {"name": "never", "count": 1}]
+        endless["spec"]["rollout"] = {"strategy": "Staged", "batches": batches}
+        await asyncio.to_thread(kubernetes.apply, endless)
+        await eventually_reads(lambda: degraded_by(kubernetes, "web", "default"), "InvalidSpec")
+        await eventually_reads(lambda: reasons(kubernetes, "web"), {"Updated", "InvalidSpec"})
+        assert await plant.entry("a", "web") == Want.of(deployment("web")).score
+        assert operator.writer.entries_removed == 0
+
+
 async def test_labels_that_an_administrator_sets_win(
     kubernetes: KubernetesMachine, plant: Plant, operators: Operators
 ) -> None:

@@ -18,6 +18,7 @@ from typing import IO, Any
 import yaml
 
 from fleet_core.contracts.crds import custom_resource_definitions
+from fleet_core.contracts.resources import API_GROUP, API_VERSION
 
 START_DEADLINE_S = 60
 _BESIDE = Path(__file__).parents[3] / "shared" / "kube" / "kube"
@@ -130,8 +131,13 @@ class KubernetesMachine:
                     self._drop_finalizers(kind, each["metadata"])
             scope = ["-A"] if kind.startswith("deployments") else []
             self.kubectl("delete", kind, "--all", *scope, "--wait=false")
-        for kind in ("leases", "controllerrevisions", "events"):
-            self.kubectl("delete", kind, "--all", "-n", "default", "--wait=false")
+        # What is the fleet's, and nothing else: the cluster may be somebody's own.
+        self.kubectl("delete", "lease", "fleet-operator", "-n", "default", "--ignore-not-found")
+        for kind, selector in (
+            ("controllerrevisions", f"--selector={API_GROUP}/deployment"),
+            ("events", f"--field-selector=involvedObject.apiVersion={API_VERSION}"),
+        ):
+            self.kubectl("delete", kind, selector, "-A", "--wait=false")
 
     def _drop_finalizers(self, kind: str, metadata: dict[str, Any]) -> None:
         words = ["-n", metadata["namespace"]] if "namespace" in metadata else []

@@ -90,9 +90,15 @@ class Telling:
             self._held.pop(key, None)
             self._mirror.drop(key)
             self._handler.on_deleted(key)
+        elif kind.plural == REVISIONS_PLURAL:
+            self._drop_revision(key)
         elif kind.plural == DEVICES_PLURAL:
             self._devices.show(key[1], None)
             self._handler.on_device_labels(key[1], None)
+
+    def _drop_revision(self, key: Key) -> None:
+        deployment, _, spec_hash = key[1].rpartition("-")
+        self._mirror.drop_revision((key[0], deployment), spec_hash)
 
     def on_listed(self) -> None:
         """Everything that there is has been told."""

@@ -188,6 +188,7 @@ def test_how_it_looks(snap_compare: Callable[..., bool], size: tuple[int, int]) 
     async def search(pilot: Pilot[object]) -> None:
         await opened(app, pilot)
         await pilot.press(*"de")
+        app.tick()  # The hints of the view behind it follow at the next beat.
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=search)

@@ -129,5 +129,7 @@ def test_how_it_looks(snap_compare: Compare, size: tuple[int, int]) -> None:
 
     async def settle(pilot: Pilot[object]) -> None:
         await shown(app, pilot, plan(Friction.TYPE_NUMBER, "14"))
+        app.tick()  # The hints of the view behind it follow at the next beat.
+        await pilot.pause()
 
     assert snap_compare(app, terminal_size=size, run_before=settle)
