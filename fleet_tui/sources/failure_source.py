@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet_core.operations.record_filters import matching_failures
-from fleet_tui.sources.record_source import RecordSource
+from fleet_tui.sources.record_source import SEPARATOR, FoldingSource
 from fleet_tui.table import Column, Sort, span_text
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from fleet_tui.table.source import Cell
 
 SHOWN_PLACES: Final = 4
-SEPARATOR: Final = "\n"
-"""Stands between a group's key and a device's id; neither holds one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class FailureRow:
     device: FailedDevice | None = None
 
 
-class FailureSource(RecordSource[FailureRow]):
+class FailureSource(FoldingSource[FailureRow]):
     """Groups by key; the devices of those that are open stand beneath them."""
 
     COLUMNS = (
@@ -86,16 +84,6 @@ class FailureSource(RecordSource[FailureRow]):
             "failure": lambda row: (row.group.deployment, row.group.container),
             "since": lambda row: row.group.since_s,
         }
-
-    def order(self, keys: list[str]) -> list[str]:
-        """Sort the groups, and put the devices of the open ones beneath them."""
-        beneath: dict[str, list[str]] = {}
-        for key in keys:
-            group, separator, _ = key.partition(SEPARATOR)
-            if separator:
-                beneath.setdefault(group, []).append(key)
-        groups = super().order([key for key in keys if SEPARATOR not in key])
-        return [each for group in groups for each in (group, *beneath.get(group, ()))]
 
     def cells_of(self, record: FailureRow) -> Sequence[Cell]:
         """Return the cells of a group, or of a device."""

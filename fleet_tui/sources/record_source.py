@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from fleet_tui.sources.live_source import LiveSource
 
@@ -87,3 +87,21 @@ class RecordSource(LiveSource, Generic[R]):
             sort_key = self.sort_keys()[self.sort.column]
             keys.sort(key=lambda key: sort_key(self._records[key]), reverse=self.sort.descending)
         return keys
+
+
+SEPARATOR: Final = "\n"
+"""Stands between the key of a row and that of one beneath it; neither holds one."""
+
+
+class FoldingSource(RecordSource[R]):
+    """Records some of which stand beneath others, by keys joined with `SEPARATOR`."""
+
+    def order(self, keys: list[str]) -> list[str]:
+        """Sort the rows, and put what belongs to them beneath, in its own order."""
+        beneath: dict[str, list[str]] = {}
+        for key in keys:
+            above, separator, _ = key.partition(SEPARATOR)
+            if separator:
+                beneath.setdefault(above, []).append(key)
+        rows = super().order([key for key in keys if SEPARATOR not in key])
+        return [each for key in rows for each in (key, *beneath.get(key, ()))]

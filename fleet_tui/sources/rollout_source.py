@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fleet_core.contracts.rollouts import BatchPhase, RolloutPhase, Strategy
 from fleet_core.operations.record_filters import matching_deployments
 from fleet_core.operations.rollouts.words import phase_words, since, soak_left_s, why
-from fleet_tui.sources.record_source import RecordSource
+from fleet_tui.sources.record_source import SEPARATOR, FoldingSource
 from fleet_tui.table import Column, age_text, span_text
 from fleet_tui.widgets.bars import bar_text
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from fleet_tui.table.source import Cell
 
 BAR_CELLS: Final = 16
-SEPARATOR: Final = "\n"
-"""Stands between a Deployment's key and a batch's name; neither holds one."""
 _URGENCY: Final = (
     RolloutPhase.PAUSED,
     RolloutPhase.PROGRESSING,
@@ -60,7 +58,7 @@ class RolloutRow:
     is_open: bool = False
 
 
-class RolloutSource(RecordSource[RolloutRow]):
+class RolloutSource(FoldingSource[RolloutRow]):
     """Rollouts by ``namespace/name``; the batches of those that are open stand beneath them."""
 
     COLUMNS = (
@@ -127,16 +125,6 @@ class RolloutSource(RecordSource[RolloutRow]):
             "phase": lambda row: _URGENCY.index(row.rollout.phase),
             "since": lambda row: -_started_s(row.deployment),
         }
-
-    def order(self, keys: list[str]) -> list[str]:
-        """Sort the rollouts, and put the batches of the open ones beneath them."""
-        beneath: dict[str, list[str]] = {}
-        for key in keys:
-            rollout, separator, _ = key.partition(SEPARATOR)
-            if separator:
-                beneath.setdefault(rollout, []).append(key)
-        rollouts = super().order([key for key in keys if SEPARATOR not in key])
-        return [each for key in rollouts for each in (key, *beneath.get(key, ()))]
 
     def cells_of(self, record: RolloutRow) -> Sequence[Cell]:
         """Return the cells of a rollout, or of a batch."""

@@ -14,15 +14,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import psutil
 
 from fleet_core.cluster import paths
 from fleet_core.cluster.client import ClusterClient, Patch
@@ -52,13 +48,21 @@ from fleet_core.operator.kubernetes.devices import Shown, device_object, spec_of
 from fleet_core.operator.kubernetes.reading import FIELD_MANAGER
 from fleet_core.operator.resource_store import Presence
 from fleet_core.operator.wants import Want
-from tests.bench.operator import DEADLINE_S, Counter, converged, until
+from tests.bench.operator import (
+    DEADLINE_S,
+    Counter,
+    converged,
+    operator_process,
+    until,
+)
 from tests.operator.fleets import deployment, moment
 from tests.support import kubernetes
 from tests.support.nats_server import NatsServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
+
+    import psutil
 
 HEARTBEATS_PER_S = 350
 CHANGES_PER_S = 50
@@ -82,20 +86,6 @@ def main(arguments: Sequence[str]) -> None:
         asyncio.run(_measure(machine.kubeconfig, wanted.devices, wanted.seconds))
     finally:
         machine.down()
-
-
-@contextlib.asynccontextmanager
-async def _operator(url: str, kubeconfig: str) -> AsyncIterator[psutil.Process]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "fleet_core.cli", "operator", "--nats", url),
-        *("--kubeconfig", kubeconfig),
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def _measure(kubeconfig: str, devices: int, seconds: float) -> None:
@@ -168,7 +158,7 @@ async def _measure_operator(
         for name, counter in shown.items()
     ]
     started = time.perf_counter()
-    async with _operator(url, kubeconfig) as process:
+    async with operator_process(url, "--kubeconfig", kubeconfig) as process:
         await converged(connection)
         print(
             f"cold start, {len(ids):,} Device resources: converged "

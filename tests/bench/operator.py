@@ -95,10 +95,10 @@ class Counter:
 
 
 @contextlib.asynccontextmanager
-async def operator_process(url: str) -> AsyncIterator[psutil.Process]:
+async def operator_process(url: str, *options: str) -> AsyncIterator[psutil.Process]:
     """Run ``fleet operator`` in a process of its own."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "fleet_core.cli", "operator", "--nats", url),
+        *(sys.executable, "-m", "fleet_core.cli", "operator", "--nats", url, *options),
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
