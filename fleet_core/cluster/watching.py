@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 
 RELIST_S: Final = 60.0
 """Between two complete lists: what nobody told is found within this."""
+_LOOK_AGAIN_AFTER_S: Final = (3.0, 9.0)
+"""What was deleted between the first list and kopf's own, nobody tells: kopf needs a second for a
+small cluster, and six for 10,000 objects."""
 _FIRST_DELAY_S: Final = 0.5
 _LONGEST_DELAY_S: Final = 5.0
 
@@ -91,6 +94,9 @@ class ClusterWatch:
             # the list says when it is complete.
             await self._listed.wait()
             group.create_task(thread.run(), name="cluster-watch")
+            for wait_s in _LOOK_AGAIN_AFTER_S:
+                await asyncio.sleep(wait_s)
+                self.look_again()
 
     async def _list_now_and_then(self) -> None:
         delay_s = _FIRST_DELAY_S

@@ -103,6 +103,36 @@ async def test_one_that_is_removed_by_hand_comes_back_and_a_forgotten_one_goes(
         await eventually_reads(lambda: seen(kubernetes, "till-1"), None)
 
 
+async def test_one_that_is_removed_while_it_is_written_comes_back(
+    kubernetes: KubernetesMachine, plant: Plant, operators: Operators
+) -> None:
+    async with operators():
+        for version in range(6):
+            await say(plant, "till-1", site="berlin", version=f"1.{version}")
+            await asyncio.sleep(0.15)  # About when it is written.
+            words = ("delete", "fleetdev", "till-1", "--ignore-not-found")
+            await asyncio.to_thread(kubernetes.kubectl, *words)
+            await eventually_reads(lambda: labels(kubernetes, "till-1"), {"site": "berlin"})
+
+
+async def test_a_spec_that_somebody_else_took_over_is_left_to_them(
+    kubernetes: KubernetesMachine,
+    plant: Plant,
+    operators: Operators,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with operators():
+        await say(plant, "till-1", site="berlin")
+        await eventually_reads(lambda: labels(kubernetes, "till-1"), {"site": "berlin"})
+        patch = '{"spec":{"agentVersion":"theirs"}}'
+        words = ("patch", "fleetdev", "till-1", "--type=merge", "-p", patch)
+        await asyncio.to_thread(kubernetes.kubectl, *words)
+        await eventually(lambda: "left as somebody else has set it" in caplog.text)
+        await asyncio.sleep(1)
+        assert (await seen(kubernetes, "till-1"))["spec"]["agentVersion"] == "theirs"
+        assert caplog.text.count("left as somebody else") == 1
+
+
 async def test_a_nats_that_lost_its_store_removes_no_device(
     kubernetes: KubernetesMachine, plant: Plant, operators: Operators, nats_server: NatsServer
 ) -> None:

@@ -34,6 +34,7 @@ WRITES_PER_S: Final = 50
 REFRESHES_PER_S: Final = 5
 """Of these, for nothing but the time of a last heartbeat."""
 _STEP_S: Final = 0.2
+_CONFLICTS_OF_WILL: Final = 3
 _FIELD_MANAGER_QUERY: Final = {"fieldManager": FIELD_MANAGER}
 _STATUS_QUERY: Final = {"fieldManager": f"{FIELD_MANAGER}-status"}
 """A manager of its own: API servers before 1.22 take what is applied to a status for all that its
@@ -51,6 +52,8 @@ class DeviceReconciler:
         self._clock = clock
         self._refused: dict[str, bytes] = {}
         """Devices of whose spec somebody else owns a part: told once, and left to them."""
+        self._conflicts: dict[str, int] = {}
+        """Conflicts since a device was applied last."""
 
     async def run(self, handler: ResourceHandler) -> None:
         """Reconcile until cancelled."""
@@ -83,7 +86,8 @@ class DeviceReconciler:
         )
 
     def _is_refused(self, device: str) -> bool:
-        return self._refused.get(device) == self.book.said[device].digest
+        said = self.book.said.get(device)
+        return said is not None and self._refused.get(device) == said.digest
 
     async def _reconcile(self, device: str, handler: ResourceHandler) -> None:
         try:
@@ -102,7 +106,7 @@ class DeviceReconciler:
     async def _apply(self, device: str) -> None:
         """Apply a device's labels and facts, as they are stored now."""
         entry = await self._infos.get(info_key(device))
-        if entry is None:
+        if entry is None or device not in self.book.said:
             return
         info = decode(DeviceInfo, entry.value)
         body = device_object(device, self.book.wanted_labels(device), spec_of(info))
@@ -112,15 +116,24 @@ class DeviceReconciler:
         except ConflictError as error:
             await self._look_who_owns(device, error)
             return
+        self._conflicts.pop(device, None)
         self._take(device, stored)
 
     async def _look_who_owns(self, device: str, error: ConflictError) -> None:
-        """Find which labels are somebody else's now; what else they own is left to them."""
-        labels = self.book.wanted_labels(device)
-        self.book.show(device, await self._client.get(paths.device(device)))
-        if self.book.wanted_labels(device) == labels:
-            self._refused[device] = self.book.said[device].digest
-            _log.warning("the Device %s is left as somebody else has set it: %s", device, error)
+        """Find which labels are somebody else's now; what else they own is left to them.
+
+        An object that was changed or removed in the same moment is a conflict too: only one that
+        comes again and again is somebody's will.
+        """
+        stored = await self._client.get(paths.device(device))
+        self.book.show(device, stored)
+        said = self.book.said.get(device)
+        self._conflicts[device] = self._conflicts.get(device, 0) + 1
+        if said is None or stored is None or self._conflicts[device] < _CONFLICTS_OF_WILL:
+            self.book.due[device] = None
+            return
+        self._refused[device] = said.digest
+        _log.warning("the Device %s is left as somebody else has set it: %s", device, error)
 
     async def _tell(self, device: str, handler: ResourceHandler) -> None:
         presence, shown = handler.presence(device), self.book.shown[device]
