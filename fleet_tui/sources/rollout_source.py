@@ -134,7 +134,7 @@ class RolloutSource(FoldingSource[RolloutRow]):
         row, rollout = record.deployment, record.rollout
         fold = ("▾" if record.is_open else "▸") if _is_staged(row) else " "
         name = row.name if row.namespace == "default" else f"{row.namespace}/{row.name}"
-        counts = _summed(rollout)
+        counts = _summed(rollout) if rollout.batches else _aggregated(row)
         age_s = since(rollout.finished_at or rollout.started_at, self.clock())
         return (
             (f"{fold} {name}", "strong"),
@@ -186,6 +186,19 @@ def _counts(batch: BatchStatus) -> tuple[int, ...]:
         batch.in_flight,
         batch.offline,
         batch.stranded,
+    )
+
+
+def _aggregated(row: DeploymentRow) -> tuple[int, ...]:
+    """Return the counts where all devices were told at once: nobody counts batches then."""
+    counts = row.aggregate
+    return (
+        counts.matched_device_count,
+        counts.succeeded,
+        counts.failed,
+        counts.pending,
+        counts.offline,
+        0,
     )
 
 

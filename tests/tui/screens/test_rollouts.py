@@ -277,6 +277,16 @@ async def test_the_deployments_view_tells_the_rollout_and_leads_to_it() -> None:
         assert "deploy:till!=none" in screen_lines(app)[1]
 
 
+def test_where_all_are_told_at_once_the_deployments_own_counts_are_shown() -> None:
+    fed = paused_fleet()
+    put_rollout(fed, deployment("plain"), RolloutPhase.COMPLETED)
+    source = RolloutSource(fed.view, clock=lambda: NOW_S)
+    source.refresh(now=True)
+    row = source.row("default/plain")
+    assert row is not None
+    assert [text for text, _ in source.cells(row)[3:9]] == ["20", "18", "0", "0", "0", "0"]
+
+
 def test_bars_of_batches_add_up() -> None:
     fed = paused_fleet()
     source = RolloutSource(fed.view, clock=lambda: NOW_S)
