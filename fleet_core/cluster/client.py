@@ -6,6 +6,7 @@ Objects go in and out as the JSON that they are; whoever asked knows what they s
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from enum import StrEnum
@@ -58,6 +59,9 @@ class ClusterClient:
         self._under_way: set[Future[Object]] = set()
         self._client: Any = kubernetes.client.ApiClient(access.configuration)
         self._refusal: Any = kubernetes.client.ApiException
+        # What carries the requests comes with the library, and has its own errors.
+        urllib3: Any = importlib.import_module("urllib3")
+        self._no_way: Any = (OSError, urllib3.exceptions.HTTPError)
 
     @classmethod
     async def open(cls, settings: ClusterSettings) -> Self:
@@ -173,10 +177,8 @@ class ClusterClient:
         except self._refusal as error:
             # Raised for what went wrong on the way: an answer of the server is looked at below.
             raise no_answer(self.host, error) from error
-        except Exception as error:
-            if isinstance(error, OSError) or type(error).__module__.startswith("urllib3"):
-                raise no_answer(self.host, error) from error
-            raise
+        except self._no_way as error:
+            raise no_answer(self.host, error) from error
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise of_status(answer.status, answer.reason, data)
         found: Object = json.loads(data)

@@ -54,7 +54,7 @@ def operators(kubernetes: KubernetesMachine, nats_server: NatsServer) -> Operato
         ):
             leadership = Leadership(client, "default", name)
             if killed:
-                leadership._give_back = _nothing  # type: ignore[method-assign]
+                leadership._give_back = _nothing  # type: ignore[method-assign]  # a killed one gives nothing back
             store = KubernetesResourceStore(client, leadership, connection, refusals)
             operator = Operator(connection, store, refusals=refusals)
             task = asyncio.create_task(operator.run())

@@ -12,7 +12,7 @@ from fleet_core.contracts.buckets import DEVICE_INFO, info_key
 from fleet_core.contracts.devices import DeviceInfo, Inventory
 from fleet_core.messaging import KvBucket
 from tests.messaging.conftest import restarted
-from tests.support.waiting import eventually, eventually_reads
+from tests.support.waiting import eventually, eventually_reads, remains
 
 if TYPE_CHECKING:
     from tests.cluster.conftest import Operators
@@ -42,6 +42,14 @@ async def labels(kubernetes: KubernetesMachine, device: str) -> dict[str, str]:
     return dict((await seen(kubernetes, device) or {}).get("metadata", {}).get("labels") or {})
 
 
+async def version(kubernetes: KubernetesMachine, device: str) -> str:
+    return str((await seen(kubernetes, device))["spec"]["agentVersion"])
+
+
+async def metadata(kubernetes: KubernetesMachine, device: str, name: str) -> str:
+    return str((await seen(kubernetes, device))["metadata"][name])
+
+
 async def online(kubernetes: KubernetesMachine, device: str) -> str:
     status = (await seen(kubernetes, device) or {}).get("status") or {}
     return next((each["status"] for each in status.get("conditions", ())), "")
@@ -59,11 +67,7 @@ async def test_a_device_is_shown_with_its_facts_and_whether_it_can_be_reached(
         assert line.split()[:2] == ["till-1", "True"]
         assert line.split()[3:6] == ["1.0", "arm64", "Pi"]
         await say(plant, "till-1", site="berlin", version="1.1")
-
-        async def version() -> str:
-            return str((await seen(kubernetes, "till-1"))["spec"]["agentVersion"])
-
-        await eventually_reads(version, "1.1")
+        await eventually_reads(lambda: version(kubernetes, "till-1"), "1.1")
 
 
 async def test_what_an_administrator_sets_stays_theirs(
@@ -107,8 +111,8 @@ async def test_one_that_is_removed_while_it_is_written_comes_back(
     kubernetes: KubernetesMachine, plant: Plant, operators: Operators
 ) -> None:
     async with operators():
-        for version in range(6):
-            await say(plant, "till-1", site="berlin", version=f"1.{version}")
+        for patch in range(6):
+            await say(plant, "till-1", site="berlin", version=f"1.{patch}")
             await asyncio.sleep(0.15)  # About when it is written.
             words = ("delete", "fleetdev", "till-1", "--ignore-not-found")
             await asyncio.to_thread(kubernetes.kubectl, *words)
@@ -128,8 +132,7 @@ async def test_a_spec_that_somebody_else_took_over_is_left_to_them(
         words = ("patch", "fleetdev", "till-1", "--type=merge", "-p", patch)
         await asyncio.to_thread(kubernetes.kubectl, *words)
         await eventually(lambda: "left as somebody else has set it" in caplog.text)
-        await asyncio.sleep(1)
-        assert (await seen(kubernetes, "till-1"))["spec"]["agentVersion"] == "theirs"
+        await remains(lambda: version(kubernetes, "till-1"), "theirs", for_s=1)
         assert caplog.text.count("left as somebody else") == 1
 
 
@@ -143,8 +146,7 @@ async def test_a_nats_that_lost_its_store_removes_no_device(
         await restarted(nats_server, plant.connection, wipe=True)
         await plant.prepare()
         await eventually(lambda: operator.writes, timeout_s=15)
-        await asyncio.sleep(2)
-        assert (await seen(kubernetes, "till-1"))["metadata"]["uid"] == uid
+        await remains(lambda: metadata(kubernetes, "till-1", "uid"), uid)
 
 
 async def test_a_heartbeat_is_shown_now_and_then_and_not_each_time(
@@ -154,9 +156,10 @@ async def test_a_heartbeat_is_shown_now_and_then_and_not_each_time(
         await say(plant, "till-1", site="berlin")
         await plant.beat("till-1")
         await eventually_reads(lambda: online(kubernetes, "till-1"), "True")
-        version = (await seen(kubernetes, "till-1"))["metadata"]["resourceVersion"]
-        for _ in range(10):
+        stored = await metadata(kubernetes, "till-1", "resourceVersion")
+
+        async def after_another_beat() -> str:
             await plant.beat("till-1")
-            await asyncio.sleep(0.1)
-        await asyncio.sleep(1)
-        assert (await seen(kubernetes, "till-1"))["metadata"]["resourceVersion"] == version
+            return await metadata(kubernetes, "till-1", "resourceVersion")
+
+        await remains(after_another_beat, stored)

@@ -13,7 +13,7 @@ from fleet_core.operator.wants import Want
 from tests.cluster.conftest import manifest
 from tests.messaging.conftest import restarted
 from tests.operator.fleets import deployment, state
-from tests.support.waiting import eventually, eventually_reads
+from tests.support.waiting import eventually, eventually_reads, remains
 
 if TYPE_CHECKING:
     from fleet_core.contracts.resources import Deployment
@@ -116,8 +116,7 @@ async def test_an_operator_that_replaces_a_killed_one_writes_the_same_bytes(
     async with operators("two") as operator:
         await eventually(lambda: operator.writes, timeout_s=15)
         await asyncio.wait_for(operator.converged.wait(), 10)
-        await asyncio.sleep(1.5)
-        assert await plant.everything() == before
+        await remains(plant.everything, before)
         assert (await seen(kubernetes))["status"] == status
 
 
@@ -161,8 +160,7 @@ async def test_what_another_cluster_lacks_is_not_taken_for_deleted(
     async with operators("two") as operator:
         await applied(kubernetes, deployment("other"))
         await eventually_reads(lambda: plant.named("c"), ["other", "web"], timeout_s=15)
-        await asyncio.sleep(2)
-        assert await plant.named("c") == ["other", "web"]
+        await remains(lambda: plant.named("c"), ["other", "web"])
         assert operator.writer.entries_removed == 0
     assert "devices keep web" in caplog.text
 
@@ -208,7 +206,7 @@ async def test_nothing_is_lost_while_the_api_server_is_killed_and_its_history_fo
         await eventually_reads(lambda: plant.named("c"), ["other", "web"])
         await asyncio.to_thread(kubernetes.kill_api)
         await plant.device("d", site="berlin")
-        await asyncio.sleep(1)
+        await eventually(lambda: "d" in operator.fleet.wants)
         await asyncio.to_thread(kubernetes.start_api)
         await applied(kubernetes, deployment("web", image="registry.example/web:2"))
         await asyncio.to_thread(kubernetes.compact)
@@ -346,8 +344,7 @@ async def test_a_staged_rollout_survives_its_operator(
     before = await plant.everything()
     async with operators("two") as operator:
         await eventually(lambda: operator.writes, timeout_s=15)
-        await asyncio.sleep(2)
-        assert await plant.everything() == before
+        await remains(plant.everything, before)
         (canary,) = [d for d in DEVICES if await plant.entry(d, "web") == second.score]
         failed = state(canary, "web", second.entry.spec_hash, phase=Phase.FAILED, at_s=time.time())
         await plant.tell(failed)

@@ -31,8 +31,8 @@ class Signs:
 
 
 def reconciler_with(names: list[str], *, shown: bool) -> DeviceReconciler:
-    nobody: Any = None  # Nothing is asked of the cluster or of NATS here.
-    reconciler = DeviceReconciler(nobody, _NoBuckets(), nobody)  # type: ignore[arg-type]
+    nobody: Any = _Nobody()  # Nothing is asked of the cluster or of NATS here.
+    reconciler = DeviceReconciler(nobody, nobody, nobody)
     for name in names:
         reconciler.book.say(name, info(name))
         if shown:
@@ -45,8 +45,8 @@ def reconciler_with(names: list[str], *, shown: bool) -> DeviceReconciler:
     return reconciler
 
 
-class _NoBuckets:
-    """A connection of which nothing is asked."""
+class _Nobody:
+    """A cluster, a connection and a clock of which nothing is asked."""
 
 
 def next_of(reconciler: DeviceReconciler, signs: Signs) -> list[str]:

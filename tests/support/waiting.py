@@ -30,3 +30,15 @@ async def eventually_reads(
         if time.monotonic() > deadline:
             raise AssertionError(f"within {timeout_s} s it did not become {expected}: {found}")
         await asyncio.sleep(0.05)
+
+
+async def remains(
+    read: Callable[[], Awaitable[object]], expected: object, *, for_s: float = 2
+) -> None:
+    """Return after ``for_s`` in which ``read`` gave what is expected each time; else fail."""
+    deadline = time.monotonic() + for_s
+    while time.monotonic() < deadline:
+        found = await read()
+        if found != expected:
+            raise AssertionError(f"it was to remain {expected} for {for_s} s, and became {found}")
+        await asyncio.sleep(0.1)
